@@ -1,0 +1,27 @@
+//! What can be asked of an observation.
+//!
+//! Everything that selects, judges or prints observations (conditions, rules, columns, JSON keys,
+//! queries, documentation) speaks in *fields*. This crate holds the vocabulary for that and knows
+//! no observation itself:
+//!
+//! - [`Type`] and [`Value`]: what an answer can be.
+//! - [`Field`] and [`Catalogue`]: the declared fields of one source of observations, their aliases
+//!   and the well-known names that the source cannot answer.
+//! - [`View`]: how a program asks one observation. Programs are generic over it and compiled for
+//!   each view, so asking is a jump, not a dynamic call, and allocates nothing.
+//!
+//! # Contract
+//!
+//! - A [`FieldId`] is an index into [`Catalogue::fields`] of the view that it came from.
+//! - A field yields any number of values; a field that is not [`Field::list`] yields at most one.
+//! - What an absent answer means is declared per field by [`Absence`].
+
+mod catalogue;
+mod value;
+mod view;
+
+pub use catalogue::{
+    Absence, Alias, Argument, Catalogue, Field, Foreign, KindSet, Resolved, Role, Unresolved,
+};
+pub use value::{Type, Value};
+pub use view::{Arg, FieldId, View, first};
