@@ -1,0 +1,545 @@
+//! Entities as they are kept: owned, each in one allocation, with what is asked often made ready.
+
+use std::mem::size_of;
+
+use bstr::{BStr, ByteSlice};
+
+use super::texts::Texts;
+use crate::avro::{Array, Datum};
+use crate::model::{
+    Container, ContainerType, File, Header, ObjectState, Pod, Process, ResourceType, Service,
+};
+use crate::{Foid, Oid, pod_address};
+
+/// Bytes that an entry takes in a map beside its texts, roughly: key, hash and spare capacity.
+const MAP_OVERHEAD: usize = 48;
+
+/// The header of the recording in hand.
+#[derive(Clone, Debug)]
+pub struct KeptHeader {
+    /// The schema version.
+    pub version: i64,
+    texts: Texts<3>,
+}
+
+impl KeptHeader {
+    pub(super) fn new(header: &Header<'_>) -> Self {
+        let texts = Texts::new([header.exporter, header.ip, header.filename]);
+        Self {
+            version: header.version,
+            texts,
+        }
+    }
+
+    /// Who recorded.
+    pub fn exporter(&self) -> &BStr {
+        self.texts.get(0)
+    }
+
+    /// The address of the node.
+    pub fn ip(&self) -> &BStr {
+        self.texts.get(1)
+    }
+
+    /// The file as the recorder opened it.
+    pub fn filename(&self) -> &BStr {
+        self.texts.get(2)
+    }
+}
+
+/// A process.
+#[derive(Clone, Debug)]
+pub struct KeptProcess {
+    /// Why it was last written.
+    pub state: ObjectState,
+    /// Its identity.
+    pub oid: Oid,
+    /// The identity of its parent.
+    pub poid: Option<Oid>,
+    /// When it was created or changed, ns since the epoch.
+    pub ts: i64,
+    /// The effective user id; -1 when unknown.
+    pub uid: i32,
+    /// The effective group id; -1 when unknown.
+    pub gid: i32,
+    /// Whether it has a controlling terminal.
+    pub tty: bool,
+    /// Whether it is process 1 of its pid namespace.
+    pub entry: bool,
+    /// Whether it runs in a container.
+    in_container: bool,
+    /// The process id inside its namespace; 0 when unknown.
+    pub vpid: i64,
+    /// The process group; 0 when unknown.
+    pub pgid: i64,
+    /// The session; 0 when unknown.
+    pub sid: i64,
+    /// The number of the terminal; 0 when there is none or it is not known.
+    pub tty_number: i32,
+    /// The audit login user; -1 when unset or unknown.
+    pub login_uid: i32,
+    /// The permitted, effective and inheritable capabilities.
+    pub capabilities: [i64; 3],
+    /// Facts about the executable; see [`Process::exe_flags`].
+    pub exe_flags: i32,
+    /// Inode, change time and modification time of the executable.
+    pub exe_inode: [i64; 3],
+    name_start: u32,
+    texts: Texts<11>,
+}
+
+// Command lines are asked for so often that executable, blank and arguments lie side by side.
+const EXE: usize = 0;
+const ARGS: usize = 2;
+const USER: usize = 3;
+const GROUP: usize = 4;
+const CONTAINER: usize = 5;
+const CWD: usize = 6;
+const COMM: usize = 7;
+const EXE_PATH: usize = 8;
+const ENV: usize = 9;
+const ARGV: usize = 10;
+
+impl KeptProcess {
+    pub(super) fn new(process: &Process<'_>) -> Self {
+        let blank: &[u8] = if process.exe_args.is_empty() {
+            b""
+        } else {
+            b" "
+        };
+        let (mut env, mut argv) = (Vec::new(), Vec::new());
+        process.env.write(&mut env);
+        process.argv.write(&mut argv);
+        let name_start = process
+            .exe
+            .rfind_byte(b'/')
+            .map_or(0, |slash| slash as u32 + 1);
+        let container = process.container_id.unwrap_or_default();
+        let texts: [&[u8]; 11] = [
+            process.exe,
+            blank,
+            process.exe_args,
+            process.user_name,
+            process.group_name,
+            container,
+            process.cwd,
+            process.comm,
+            process.exe_path,
+            &env,
+            &argv,
+        ];
+        Self {
+            state: process.state,
+            oid: process.oid,
+            poid: process.poid,
+            ts: process.ts,
+            uid: process.uid,
+            gid: process.gid,
+            tty: process.tty,
+            entry: process.entry,
+            in_container: process.container_id.is_some(),
+            vpid: process.vpid,
+            pgid: process.pgid,
+            sid: process.sid,
+            tty_number: process.tty_number,
+            login_uid: process.login_uid,
+            capabilities: [
+                process.cap_permitted,
+                process.cap_effective,
+                process.cap_inheritable,
+            ],
+            exe_flags: process.exe_flags,
+            exe_inode: [process.exe_inode, process.exe_ctime, process.exe_mtime],
+            name_start,
+            texts: Texts::new(texts),
+        }
+    }
+
+    pub(super) const fn size(&self) -> usize {
+        size_of::<Self>() + MAP_OVERHEAD + self.texts.len()
+    }
+
+    /// The executable.
+    pub fn exe(&self) -> &BStr {
+        self.texts.get(EXE)
+    }
+
+    /// The last part of the executable's path.
+    pub fn name(&self) -> &BStr {
+        BStr::new(&self.exe()[self.name_start as usize..])
+    }
+
+    /// The arguments, joined with blanks.
+    pub fn args(&self) -> &BStr {
+        self.texts.get(ARGS)
+    }
+
+    /// The executable and, if there are any, a blank and the arguments.
+    pub fn cmdline(&self) -> &BStr {
+        self.texts.span(EXE, ARGS)
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &BStr {
+        self.texts.get(USER)
+    }
+
+    /// The group's name.
+    pub fn group(&self) -> &BStr {
+        self.texts.get(GROUP)
+    }
+
+    /// The id of the container that it runs in.
+    pub fn container_id(&self) -> Option<&BStr> {
+        self.in_container.then(|| self.texts.get(CONTAINER))
+    }
+
+    /// The working directory.
+    pub fn cwd(&self) -> &BStr {
+        self.texts.get(CWD)
+    }
+
+    /// The kernel's short name; empty when it was not recorded.
+    pub fn comm(&self) -> &BStr {
+        self.texts.get(COMM)
+    }
+
+    /// The resolved path of the executable; empty when it was not recorded.
+    pub fn exe_path(&self) -> &BStr {
+        self.texts.get(EXE_PATH)
+    }
+
+    /// The environment as `NAME=value`.
+    pub fn env(&self) -> Array<'_, &BStr> {
+        Array::from_encoding(self.texts.get(ENV))
+    }
+
+    /// The arguments with their boundaries, `argv[0]` first; empty when they were not recorded.
+    pub fn argv(&self) -> Array<'_, &BStr> {
+        Array::from_encoding(self.texts.get(ARGV))
+    }
+}
+
+/// A file.
+#[derive(Clone, Debug)]
+pub struct KeptFile {
+    /// Why it was last written.
+    pub state: ObjectState,
+    /// Its identity.
+    pub oid: Foid,
+    /// When it was first seen, ns since the epoch.
+    pub ts: i64,
+    /// What it is.
+    pub kind: ResourceType,
+    /// The inode; 0 when unknown.
+    pub inode: i64,
+    /// The device; 0 when unknown.
+    pub device: i64,
+    in_container: bool,
+    /// Where the readable path begins: behind the kernel addresses of a connected unix socket.
+    target_start: u32,
+    /// Where the last part of the readable path begins.
+    name_start: u32,
+    texts: Texts<2>,
+}
+
+impl KeptFile {
+    pub(super) fn new(file: &File<'_>) -> Self {
+        let target_start = socket_target(file.path).unwrap_or(0);
+        let name_start = file
+            .path
+            .rfind_byte(b'/')
+            .map_or(target_start, |slash| slash + 1);
+        Self {
+            state: file.state,
+            oid: file.oid,
+            ts: file.ts,
+            kind: file.kind,
+            inode: file.inode,
+            device: file.device,
+            in_container: file.container_id.is_some(),
+            target_start: target_start as u32,
+            name_start: name_start.max(target_start) as u32,
+            texts: Texts::new([file.path, file.container_id.unwrap_or_default()]),
+        }
+    }
+
+    pub(super) const fn size(&self) -> usize {
+        size_of::<Self>() + MAP_OVERHEAD + self.texts.len()
+    }
+
+    /// The path as it was recorded.
+    pub fn raw_path(&self) -> &BStr {
+        self.texts.get(0)
+    }
+
+    /// The path; of a connected unix socket the socket's path alone.
+    pub fn path(&self) -> &BStr {
+        BStr::new(&self.raw_path()[self.target_start as usize..])
+    }
+
+    /// The kernel addresses of both ends of a connected unix socket, `a->b`; empty otherwise.
+    pub fn socket_link(&self) -> &BStr {
+        BStr::new(self.raw_path()[..self.target_start as usize].trim_ascii_end())
+    }
+
+    /// The last part of the path.
+    pub fn name(&self) -> &BStr {
+        BStr::new(&self.raw_path()[self.name_start as usize..])
+    }
+
+    /// The directory of the path: `/` for entries of the root, empty where the path has no slash.
+    pub fn directory(&self) -> &BStr {
+        let path = self.path();
+        let length = match path.rfind_byte(b'/') {
+            None => 0,
+            Some(0) => 1,
+            Some(slash) => slash,
+        };
+        BStr::new(&path[..length])
+    }
+
+    /// The id of the container in which the path holds.
+    pub fn container_id(&self) -> Option<&BStr> {
+        self.in_container.then(|| self.texts.get(1))
+    }
+}
+
+/// Where the path begins in `<hex>-><hex> <path>`, the form in which connected unix sockets are recorded.
+fn socket_target(path: &[u8]) -> Option<usize> {
+    let arrow = path.find("->")?;
+    let is_hex = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_hexdigit);
+    let blank = arrow + 2 + path[arrow + 2..].find_byte(b' ')?;
+    (is_hex(&path[..arrow]) && is_hex(&path[arrow + 2..blank])).then_some(blank + 1)
+}
+
+/// A container.
+#[derive(Clone, Debug)]
+pub struct KeptContainer {
+    /// The runtime.
+    pub kind: ContainerType,
+    /// Whether it is privileged.
+    pub privileged: bool,
+    in_pod: bool,
+    texts: Texts<6>,
+}
+
+impl KeptContainer {
+    pub(super) fn new(container: &Container<'_>) -> Self {
+        let mut mounts = Vec::new();
+        container.mounts.write(&mut mounts);
+        let texts: [&[u8]; 6] = [
+            container.id,
+            container.name,
+            container.image,
+            container.image_id,
+            container.pod_id.unwrap_or_default(),
+            &mounts,
+        ];
+        Self {
+            kind: container.kind,
+            privileged: container.privileged,
+            in_pod: container.pod_id.is_some(),
+            texts: Texts::new(texts),
+        }
+    }
+
+    pub(super) const fn size(&self) -> usize {
+        size_of::<Self>() + MAP_OVERHEAD + self.texts.len()
+    }
+
+    /// The short id.
+    pub fn id(&self) -> &BStr {
+        self.texts.get(0)
+    }
+
+    /// The name.
+    pub fn name(&self) -> &BStr {
+        self.texts.get(1)
+    }
+
+    /// The image with its tag.
+    pub fn image(&self) -> &BStr {
+        self.texts.get(2)
+    }
+
+    /// The image's id.
+    pub fn image_id(&self) -> &BStr {
+        self.texts.get(3)
+    }
+
+    /// The id of the pod that it belongs to.
+    pub fn pod_id(&self) -> Option<&BStr> {
+        self.in_pod.then(|| self.texts.get(4))
+    }
+
+    /// Mounts as `source:destination:mode:writable:propagation`.
+    pub fn mounts(&self) -> Array<'_, &BStr> {
+        Array::from_encoding(self.texts.get(5))
+    }
+}
+
+/// A pod.
+#[derive(Clone, Debug)]
+pub struct KeptPod {
+    /// When it was last seen, ns since the epoch.
+    pub ts: i64,
+    /// How often its containers were restarted.
+    pub restart_count: i64,
+    texts: Texts<8>,
+}
+
+impl KeptPod {
+    pub(super) fn new(pod: &Pod<'_>) -> Self {
+        let (mut host, mut internal, mut services) = (Vec::new(), Vec::new(), Vec::new());
+        pod.host_ip.write(&mut host);
+        pod.internal_ip.write(&mut internal);
+        pod.services.write(&mut services);
+        let json = services_json(pod.services);
+        let texts: [&[u8]; 8] = [
+            pod.id,
+            pod.name,
+            pod.node_name,
+            pod.namespace,
+            &host,
+            &internal,
+            &services,
+            json.as_bytes(),
+        ];
+        Self {
+            ts: pod.ts,
+            restart_count: pod.restart_count,
+            texts: Texts::new(texts),
+        }
+    }
+
+    pub(super) const fn size(&self) -> usize {
+        size_of::<Self>() + MAP_OVERHEAD + self.texts.len()
+    }
+
+    /// The uid.
+    pub fn id(&self) -> &BStr {
+        self.texts.get(0)
+    }
+
+    /// The name.
+    pub fn name(&self) -> &BStr {
+        self.texts.get(1)
+    }
+
+    /// The node that it runs on.
+    pub fn node_name(&self) -> &BStr {
+        self.texts.get(2)
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &BStr {
+        self.texts.get(3)
+    }
+
+    /// Addresses of the node; see [`pod_address`].
+    pub fn host_ip(&self) -> Array<'_, i64> {
+        Array::from_encoding(self.texts.get(4))
+    }
+
+    /// Addresses of the pod; see [`pod_address`].
+    pub fn internal_ip(&self) -> Array<'_, i64> {
+        Array::from_encoding(self.texts.get(5))
+    }
+
+    /// Services that lead to it.
+    pub fn services(&self) -> Array<'_, Service<'_>> {
+        Array::from_encoding(self.texts.get(6))
+    }
+
+    /// The services as JSON, with the field names of the schema.
+    pub fn services_json(&self) -> &BStr {
+        self.texts.get(7)
+    }
+}
+
+fn services_json(services: Array<'_, Service<'_>>) -> String {
+    let port = |port: crate::model::Port<'_>| {
+        serde_json::json!({
+            "port": port.port,
+            "targetPort": port.target_port,
+            "nodePort": port.node_port,
+            "proto": port.proto.to_string(),
+        })
+    };
+    let service = |service: Service<'_>| {
+        let addresses = service
+            .cluster_ip
+            .iter()
+            .map(|ip| pod_address(ip).to_string());
+        serde_json::json!({
+            "name": service.name.to_string(),
+            "id": service.id.to_string(),
+            "namespace": service.namespace.to_string(),
+            "portList": service.ports.iter().map(port).collect::<Vec<_>>(),
+            "clusterip": addresses.collect::<Vec<_>>(),
+        })
+    };
+    services
+        .iter()
+        .map(service)
+        .collect::<serde_json::Value>()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> KeptFile {
+        KeptFile::new(&File {
+            path: path.into(),
+            ..File::default()
+        })
+    }
+
+    #[test]
+    fn paths_are_taken_apart() {
+        let passwd = file("/etc/passwd");
+        assert_eq!(
+            (passwd.directory(), passwd.name()),
+            ("/etc".into(), "passwd".into())
+        );
+        let root = file("/init");
+        assert_eq!((root.directory(), root.name()), ("/".into(), "init".into()));
+        let bare = file("socket");
+        assert_eq!(
+            (bare.directory(), bare.name()),
+            ("".into(), "socket".into())
+        );
+        let empty = file("");
+        assert_eq!((empty.directory(), empty.name()), ("".into(), "".into()));
+    }
+
+    #[test]
+    fn connected_unix_sockets_show_their_path() {
+        let socket = file("ffff8f3a->ffff8f3b /run/systemd/notify");
+        assert_eq!(socket.path(), "/run/systemd/notify");
+        assert_eq!(socket.socket_link(), "ffff8f3a->ffff8f3b");
+        assert_eq!(socket.name(), "notify");
+        assert_eq!(socket.directory(), "/run/systemd");
+        let not_a_socket = file("/tmp/a->b c");
+        assert_eq!(not_a_socket.path(), "/tmp/a->b c");
+        assert_eq!(not_a_socket.socket_link(), "");
+    }
+
+    #[test]
+    fn command_lines_end_with_their_last_argument() {
+        let process = |exe: &str, args: &str| {
+            KeptProcess::new(&Process {
+                exe: exe.into(),
+                exe_args: args.into(),
+                ..Process::default()
+            })
+        };
+        assert_eq!(process("/bin/ls", "-l /tmp").cmdline(), "/bin/ls -l /tmp");
+        assert_eq!(process("/bin/ls", "").cmdline(), "/bin/ls");
+        assert_eq!(process("/bin/ls", "").name(), "ls");
+        assert_eq!(process("server", "").name(), "server");
+    }
+}
