@@ -1,0 +1,210 @@
+//! What a condition says, before anything is known about fields, macros and lists.
+
+use std::fmt;
+
+use crate::source::Span;
+
+/// A condition or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expression {
+    /// Any of them.
+    Or(Vec<Expression>),
+    /// All of them.
+    And(Vec<Expression>),
+    /// Not this.
+    Not(Box<Expression>),
+    /// A comparison.
+    Check(Check),
+    /// A bare word where a check is expected: the name of a macro.
+    Name(Operand),
+    /// What could not be understood; the problem has been reported.
+    Broken,
+}
+
+/// A comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    pub(crate) left: Operand,
+    pub(crate) operator: Operator,
+    pub(crate) operator_span: Span,
+    pub(crate) right: Right,
+}
+
+impl Check {
+    pub(crate) fn span(&self) -> Span {
+        let end = match &self.right {
+            Right::Nothing => self.operator_span,
+            Right::One(operand) => operand.span,
+            Right::List(_, span) => *span,
+        };
+        self.left.span.to(end)
+    }
+}
+
+/// The right side of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// `exists` has none.
+    Nothing,
+    /// One value or field.
+    One(Operand),
+    /// Values in parentheses; the span covers these.
+    List(Vec<Operand>, Span),
+}
+
+/// How an operand was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OperandKind {
+    /// Bare.
+    Word,
+    /// In quotes, which are removed from the text.
+    Quoted,
+    /// As `val(FIELD)`.
+    FieldValue,
+}
+
+/// One side of a comparison, or one value of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operand {
+    pub(crate) kind: OperandKind,
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+macro_rules! operators {
+    ($($(#[$doc:meta])* $variant:ident = $spelling:literal,)+) => {
+        /// The operators of all dialects together.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Operator { $($(#[$doc])* $variant,)+ }
+
+        impl Operator {
+            /// Every operator.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// As it is written; `==` is another spelling of `=`.
+            pub(crate) const fn spelling(self) -> &'static str {
+                match self { $(Self::$variant => $spelling,)+ }
+            }
+        }
+    };
+}
+
+operators! {
+    /// The field has a value.
+    Exists = "exists",
+    /// Equality.
+    Equal = "=",
+    /// Inequality.
+    NotEqual = "!=",
+    /// Order.
+    Less = "<",
+    /// Order.
+    LessOrEqual = "<=",
+    /// Order.
+    Greater = ">",
+    /// Order.
+    GreaterOrEqual = ">=",
+    /// Part of the text.
+    Contains = "contains",
+    /// Part of the text, ASCII case ignored.
+    ContainsIgnoringCase = "icontains",
+    /// Part of the text, the value in hexadecimal.
+    ContainsBytes = "bcontains",
+    /// Start of the text.
+    StartsWith = "startswith",
+    /// Start of the text, the value in hexadecimal.
+    StartsWithBytes = "bstartswith",
+    /// End of the text.
+    EndsWith = "endswith",
+    /// Shell pattern.
+    Glob = "glob",
+    /// Shell pattern, ASCII case ignored.
+    GlobIgnoringCase = "iglob",
+    /// Regular expression over the whole text.
+    Regex = "regex",
+    /// One of a list.
+    In = "in",
+    /// One of a list.
+    Intersects = "intersects",
+    /// Falco: at or below one of the paths. SysFlow: contains one of the texts.
+    PathMatch = "pmatch",
+}
+
+impl Operator {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        if word == "==" {
+            return Some(Self::Equal);
+        }
+        let mut all = Self::ALL.iter().copied();
+        all.find(|operator| operator.spelling() == word)
+    }
+
+    /// Whether the right side is a list.
+    pub(crate) const fn takes_list(self) -> bool {
+        matches!(self, Self::In | Self::Intersects | Self::PathMatch)
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            OperandKind::Word => f.write_str(&self.text),
+            OperandKind::FieldValue => write!(f, "val({})", self.text),
+            OperandKind::Quoted => {
+                f.write_str("\"")?;
+                for character in self.text.chars() {
+                    match character {
+                        '"' | '\\' => write!(f, "\\{character}")?,
+                        '\n' => f.write_str("\\n")?,
+                        '\r' => f.write_str("\\r")?,
+                        '\t' => f.write_str("\\t")?,
+                        _ => write!(f, "{character}")?,
+                    }
+                }
+                f.write_str("\"")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.left, self.operator.spelling())?;
+        match &self.right {
+            Right::Nothing => Ok(()),
+            Right::One(operand) => write!(f, " {operand}"),
+            Right::List(items, _) => {
+                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+                write!(f, " ({})", items.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let joined = |f: &mut fmt::Formatter<'_>, word: &str, parts: &[Self]| {
+            for (index, part) in parts.iter().enumerate() {
+                if index > 0 {
+                    write!(f, " {word} ")?;
+                }
+                match part {
+                    Self::Or(_) | Self::And(_) => write!(f, "({part})")?,
+                    _ => write!(f, "{part}")?,
+                }
+            }
+            Ok(())
+        };
+        match self {
+            Self::Or(parts) => joined(f, "or", parts),
+            Self::And(parts) => joined(f, "and", parts),
+            Self::Not(inner) => match **inner {
+                Self::Or(_) | Self::And(_) => write!(f, "not ({inner})"),
+                _ => write!(f, "not {inner}"),
+            },
+            Self::Check(check) => check.fmt(f),
+            Self::Name(name) => name.fmt(f),
+            Self::Broken => f.write_str("?"),
+        }
+    }
+}

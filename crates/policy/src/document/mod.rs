@@ -1,0 +1,106 @@
+//! Rule files as items with keys, before anyone knows what they mean.
+//!
+//! Two readers make the same [`RawItem`]s: [`falco_yaml`] reads YAML, [`loose`] reads the files of the
+//! original SysFlow processor, which only look like YAML.
+
+mod falco_yaml;
+mod loose;
+mod loose_value;
+
+use crate::Dialect;
+use crate::diagnostic::Diagnostic;
+use crate::source::{MappedText, Span};
+
+/// One element of a file, such as a rule.
+#[derive(Clone, Debug)]
+pub(crate) struct RawItem {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) span: Span,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: MappedText,
+    pub(crate) value: Node,
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Null(Span),
+    Scalar(MappedText),
+    List(Vec<Node>, Span),
+    Map(Vec<Entry>, Span),
+}
+
+impl Node {
+    pub(crate) const fn span(&self) -> Span {
+        match self {
+            Self::Null(span) | Self::List(_, span) | Self::Map(_, span) => *span,
+            Self::Scalar(text) => text.span,
+        }
+    }
+}
+
+/// Reads the items of a file.
+pub(crate) fn read(
+    text: &str,
+    file: u32,
+    dialect: Dialect,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<RawItem> {
+    match dialect {
+        Dialect::Falco => falco_yaml::read(text, file, problems),
+        Dialect::SysFlow => loose::read(text, file, problems),
+    }
+}
+
+/// Keys that only the original SysFlow dialect has.
+const SYSFLOW_KEYS: [&str; 4] = ["drop", "filter", "prefilter", "actions"];
+
+/// The dialect of a file: SysFlow's if an item has a key that only it knows, or if a field of SysFlow's
+/// own (`sf.`) is asked for; else Falco's.
+pub(crate) fn detect(text: &str) -> Dialect {
+    let is_sysflow = text.lines().any(|line| {
+        let content = line.trim_start();
+        if content.starts_with('#') {
+            return false;
+        }
+        let key = content.trim_start_matches('-').trim_start();
+        let has_key = SYSFLOW_KEYS.iter().any(|known| {
+            key.strip_prefix(known)
+                .is_some_and(|rest| rest.trim_start().starts_with(':'))
+        });
+        has_key || mentions_sysflow_field(content)
+    });
+    if is_sysflow {
+        Dialect::SysFlow
+    } else {
+        Dialect::Falco
+    }
+}
+
+fn mentions_sysflow_field(line: &str) -> bool {
+    line.match_indices("sf.").any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        before.is_none_or(|c| matches!(c, ' ' | '\t' | '(' | ':' | '"' | '\'' | '='))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialect_shows_in_keys_and_fields() {
+        let sysflow = |text| detect(text) == Dialect::SysFlow;
+        assert!(sysflow("- rule: a\n  condition: (sf.type=PE)"));
+        assert!(sysflow("- drop : a\n  condition: x = y"));
+        assert!(sysflow("- rule: a\n  prefilter: [PE]"));
+        assert!(!sysflow(
+            "- rule: a\n  condition: proc.name = x.sf.exe\n# sf.type"
+        ));
+        assert!(!sysflow("- rule: filters\n  output: drop"));
+    }
+}

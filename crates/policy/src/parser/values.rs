@@ -1,0 +1,203 @@
+//! The right side of a check: values, fields and lists.
+
+use super::Parser;
+use crate::Dialect;
+use crate::ast::{Operand, OperandKind, Operator, Right};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lexer::{Expect, Token, TokenKind};
+use crate::source::Span;
+
+impl Parser<'_, '_> {
+    pub(super) fn value(&mut self, operator: Operator) -> Option<Operand> {
+        let token = self.lexer.peek(Expect::Value);
+        let letters = self.lexer.letters(&token);
+        match token.kind {
+            TokenKind::Word if letters == "val" => {
+                if let Some(operand) = self.field_value(&token) {
+                    return Some(operand);
+                }
+            }
+            TokenKind::Word if matches!(letters, "oneof" | "anyof" | "allof") => {
+                self.lexer.advance(&token);
+                let open = self.lexer.peek(Expect::Value);
+                if open.kind == TokenKind::Open {
+                    let span = self.lexer.span(&token);
+                    let message = format!("`{letters}` is not supported yet");
+                    self.problems
+                        .push(Diagnostic::error(Code::Unsupported, span, message));
+                    return None;
+                }
+                return Some(self.operand(&token));
+            }
+            TokenKind::Word if letters.starts_with('[') && self.dialect == Dialect::SysFlow => {
+                self.error(&token, "a list cannot stand here")
+                    .help("write `FIELD in (A, B)` to compare with each of several values")
+                    .finish();
+                return None;
+            }
+            TokenKind::Open if operator == Operator::Equal => {
+                self.error(&token, "a list cannot stand here")
+                    .help("write `FIELD in (A, B)` to compare with each of several values")
+                    .finish();
+                return None;
+            }
+            _ => {}
+        }
+        match token.kind {
+            TokenKind::Word if matches!(letters, "and" | "or") => {}
+            TokenKind::Word | TokenKind::Quoted(_) => {
+                self.lexer.advance(&token);
+                return Some(self.operand(&token));
+            }
+            TokenKind::Fault(_) => {
+                self.unexpected(&token, "a value");
+                return None;
+            }
+            _ => {}
+        }
+        let message = format!("a value is missing after `{}`", operator.spelling());
+        let report = self.error(&token, message).label("expected a value");
+        if matches!(letters, "and" | "or") {
+            report
+                .help(format!(
+                    "put the value in quotes if you mean the text \"{letters}\""
+                ))
+                .finish();
+        } else {
+            report.finish();
+        }
+        None
+    }
+
+    /// `val(FIELD)`.
+    fn field_value(&mut self, val: &Token) -> Option<Operand> {
+        let before = val.start;
+        self.lexer.advance(val);
+        let open = self.lexer.peek(Expect::Term);
+        if open.kind == TokenKind::Open {
+            self.lexer.advance(&open);
+            let field = self.lexer.peek(Expect::Term);
+            if field.kind == TokenKind::Word {
+                self.lexer.advance(&field);
+                let close = self.lexer.peek(Expect::Term);
+                if close.kind == TokenKind::Close {
+                    self.lexer.advance(&close);
+                    let mut operand = self.operand(&field);
+                    operand.kind = OperandKind::FieldValue;
+                    return Some(operand);
+                }
+            }
+        }
+        // It was the word `val` after all.
+        self.lexer.advance(&Token {
+            kind: TokenKind::Word,
+            start: before,
+            end: before,
+        });
+        None
+    }
+
+    /// `(A, B)`, or a bare word that stands for a list of one.
+    pub(super) fn list(&mut self) -> Option<Right> {
+        let open = self.lexer.peek(Expect::Value);
+        match open.kind {
+            TokenKind::Open => {}
+            TokenKind::Word if !matches!(self.lexer.letters(&open), "and" | "or") => {
+                self.lexer.advance(&open);
+                let item = self.operand(&open);
+                let span = item.span;
+                return Some(Right::List(vec![item], span));
+            }
+            _ => {
+                self.error(&open, "a list is missing")
+                    .label("expected `(`")
+                    .finish();
+                return None;
+            }
+        }
+        self.lexer.advance(&open);
+        let open_span = self.lexer.span(&open);
+        let mut items = Vec::new();
+        let mut faultless = true;
+        loop {
+            let token = self.lexer.peek(Expect::Value);
+            match &token.kind {
+                TokenKind::Close => {
+                    self.lexer.advance(&token);
+                    let span = open_span.to(self.lexer.span(&token));
+                    return faultless.then_some(Right::List(items, span));
+                }
+                TokenKind::Word | TokenKind::Quoted(_) => {
+                    if self.lexer.letters(&token).starts_with('[')
+                        && token.kind == TokenKind::Word
+                        && self.dialect == Dialect::SysFlow
+                    {
+                        self.error(&token, "brackets cannot stand within parentheses")
+                            .help("write the values without brackets, or quote a `[` that is meant")
+                            .finish();
+                        faultless = false;
+                    }
+                    items.push(self.operand(&token));
+                    self.lexer.advance(&token);
+                    faultless &= self.separator(open_span)?;
+                }
+                TokenKind::End => {
+                    self.unclosed_list(open_span, &token);
+                    return None;
+                }
+                TokenKind::Comma => {
+                    self.error(&token, "a value is missing before this comma")
+                        .finish();
+                    self.lexer.advance(&token);
+                    faultless = false;
+                }
+                _ => {
+                    self.unexpected(&token, "a value");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// What follows a value of a list; whether that was as it should be.
+    fn separator(&mut self, open_span: Span) -> Option<bool> {
+        let token = self.lexer.peek(Expect::Value);
+        match token.kind {
+            TokenKind::Close => Some(true),
+            TokenKind::Comma => {
+                self.lexer.advance(&token);
+                let after = self.lexer.peek(Expect::Value);
+                if after.kind == TokenKind::Close {
+                    self.error(&token, "no value follows this comma").finish();
+                    return Some(false);
+                }
+                Some(true)
+            }
+            TokenKind::Word | TokenKind::Quoted(_) => {
+                if matches!(self.lexer.letters(&token), "and" | "or") {
+                    self.unclosed_list(open_span, &token);
+                    return None;
+                }
+                self.error(&token, "a comma is missing between the values")
+                    .label("expected `,` or `)`")
+                    .finish();
+                Some(false)
+            }
+            TokenKind::End => {
+                self.unclosed_list(open_span, &token);
+                None
+            }
+            _ => {
+                self.unexpected(&token, "`,` or `)`");
+                None
+            }
+        }
+    }
+
+    fn unclosed_list(&mut self, open_span: Span, token: &Token) {
+        self.error(token, "this list is never closed")
+            .label("expected `)`")
+            .also(open_span, "opened here")
+            .finish();
+    }
+}

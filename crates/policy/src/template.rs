@@ -1,0 +1,353 @@
+//! Output texts of rules, with tokens such as `%proc.name` for fields (Falco rules language).
+
+use std::fmt::Write as _;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+
+use sysflow_field::{Absence, Arg, Argument, Catalogue, FieldId, Unresolved, Value, View};
+
+use crate::Dialect;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::json::JsonPath;
+use crate::source::{MappedText, Span};
+
+/// A token that Falco has given up.
+const RETIRED: &str = "container.info";
+
+/// What stands for a value that is missing.
+const MISSING: &str = "<NA>";
+
+/// A field in a template.
+#[derive(Clone, Debug)]
+pub struct TemplateField {
+    /// The name as the rule writes it, with its argument: a key for alerts.
+    pub name: String,
+    /// The field.
+    pub field: FieldId,
+    /// Its argument.
+    pub arg: Arg,
+    path: Option<JsonPath>,
+    /// Whether all values are printed, in parentheses.
+    list: bool,
+    zero: bool,
+    /// Cut or padded to so many characters.
+    width: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Text(String),
+    /// Index of a field.
+    Field(usize),
+    /// A field that this source cannot answer.
+    Missing,
+}
+
+/// An output text.
+#[derive(Clone, Debug)]
+pub struct Template<V: View> {
+    parts: Vec<Part>,
+    fields: Vec<TemplateField>,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<V: View> Template<V> {
+    pub(crate) fn parse(
+        text: &MappedText,
+        dialect: Dialect,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let mut parser = Parser {
+            catalogue: V::catalogue(),
+            text,
+            dialect,
+            problems,
+            parts: Vec::new(),
+            fields: Vec::new(),
+        };
+        parser.parse();
+        Self {
+            parts: parser.parts,
+            fields: parser.fields,
+            view: PhantomData,
+        }
+    }
+
+    /// The fields in the text, in order; a field may come more than once.
+    pub fn fields(&self) -> &[TemplateField] {
+        &self.fields
+    }
+
+    /// Appends the text for an observation. Missing values are `<NA>`, lists `(a,b)`; bytes that are not
+    /// UTF-8 become U+FFFD.
+    pub fn render(&self, view: &V, out: &mut String) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Missing => out.push_str(MISSING),
+                Part::Field(index) => self.fields[*index].render(view, out),
+            }
+        }
+    }
+}
+
+impl TemplateField {
+    /// Appends the value of the field for an observation, as templates print it.
+    pub fn render<V: View>(&self, view: &V, out: &mut String) {
+        let start = out.len();
+        let mut count = 0;
+        let mut push = |value: &Value<'_>, out: &mut String| {
+            if self.list {
+                out.push(if count == 0 { '(' } else { ',' });
+            }
+            count += 1;
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{value}");
+            if self.list {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        view.visit(self.field, &self.arg, |value| match &self.path {
+            None => push(&value, out),
+            Some(path) => value.with_text(|document| {
+                path.visit(document, &mut |text| push(&Value::Text(text), out))
+            }),
+        });
+        match count {
+            0 if self.list && self.zero => out.push_str("()"),
+            0 if self.zero => {}
+            0 => out.push_str(MISSING),
+            _ if self.list => out.push(')'),
+            _ => {}
+        }
+        if let Some(width) = self.width {
+            fit(out, start, width);
+        }
+    }
+}
+
+/// Cuts or pads what stands behind `start` to a number of characters.
+fn fit(out: &mut String, start: usize, width: usize) {
+    let printed = &out[start..];
+    if let Some((cut, _)) = printed.char_indices().nth(width) {
+        out.truncate(start + cut);
+        return;
+    }
+    let missing = width - printed.chars().count();
+    out.extend(std::iter::repeat_n(' ', missing));
+}
+
+/// Wider columns than this are certainly not meant.
+const MAX_WIDTH: usize = 1000;
+
+struct Parser<'t, 'p> {
+    catalogue: &'static Catalogue,
+    text: &'t MappedText,
+    dialect: Dialect,
+    problems: &'p mut Vec<Diagnostic>,
+    parts: Vec<Part>,
+    fields: Vec<TemplateField>,
+}
+
+impl Parser<'_, '_> {
+    fn parse(&mut self) {
+        let text = self.text.text.trim();
+        let offset = self.text.text.len() - self.text.text.trim_start().len();
+        // A star in front says that missing values are no reason to stay silent; they never are here.
+        let mut at = usize::from(text.starts_with('*'));
+        while let Some(percent) = text[at..].find('%').map(|length| at + length) {
+            self.literal(&text[at..percent]);
+            at = percent + 1 + self.token(&text[percent + 1..], offset + percent);
+        }
+        self.literal(&text[at..]);
+    }
+
+    fn literal(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        match self.parts.last_mut() {
+            Some(Part::Text(before)) => before.push_str(text),
+            _ => self.parts.push(Part::Text(text.to_owned())),
+        }
+    }
+
+    /// Reads the token behind a percent sign at `percent`; gives the length read.
+    fn token(&mut self, rest: &str, percent: usize) -> usize {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let width = rest[..digits].parse::<usize>().ok();
+        let name = &rest[digits..];
+        let longest = name_length(name);
+        if longest == 0 {
+            if self.dialect == Dialect::SysFlow {
+                // A doubled sign stands for one.
+                self.literal("%");
+                return usize::from(rest.starts_with('%'));
+            }
+            let place = self.text.locate(percent, percent + 1);
+            let message = "no field follows this `%`";
+            self.problems
+                .push(Diagnostic::error(Code::UnknownToken, place, message));
+            return digits;
+        }
+        if let Some(length) = self.retired(name, percent) {
+            return digits + length;
+        }
+        let mut ends = name[..longest]
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8());
+        let ends: Vec<usize> = ends.by_ref().collect();
+        let bracket = bracket_length(&name[longest..]);
+        let candidates = bracket
+            .map(|length| longest + length)
+            .into_iter()
+            .chain(ends.into_iter().rev());
+        for length in candidates {
+            let Ok(resolved) = self.catalogue.resolve(&name[..length]) else {
+                continue;
+            };
+            let field = self.catalogue.field(resolved.id);
+            let (arg, path) = match resolved.arg {
+                Arg::Key(path) if field.argument == Argument::JsonPath => {
+                    match JsonPath::parse(&path) {
+                        Ok(path) => (Arg::None, Some(path)),
+                        Err(_) => continue,
+                    }
+                }
+                arg => (arg, None),
+            };
+            self.parts.push(Part::Field(self.fields.len()));
+            self.fields.push(TemplateField {
+                name: name[..length].to_owned(),
+                field: resolved.id,
+                list: field.list && arg == Arg::None && path.is_none(),
+                zero: field.absence == Absence::Zero,
+                arg,
+                path,
+                width: width.map(|width| width.min(MAX_WIDTH)),
+            });
+            return digits + length;
+        }
+        let place = self.text.locate(percent, percent + 1 + digits + longest);
+        digits + self.unknown(&name[..longest], place)
+    }
+
+    /// `%container.info` once stood for a text put together by Falco; it is taken out of the output.
+    fn retired(&mut self, name: &str, percent: usize) -> Option<usize> {
+        let rest = name.strip_prefix(RETIRED)?;
+        if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            return None;
+        }
+        let place = self.text.locate(percent, percent + 1 + RETIRED.len());
+        let message = format!("`%{RETIRED}` prints nothing any more");
+        self.problems
+            .push(Diagnostic::warning(Code::Deprecated, place, message));
+        Some(RETIRED.len())
+    }
+
+    /// Reports a token that names no field; gives the length of it.
+    fn unknown(&mut self, name: &str, place: Span) -> usize {
+        let trimmed = name.trim_end_matches('.');
+        match self.catalogue.resolve(trimmed) {
+            Err(Unresolved::Foreign { reason }) => {
+                let message = format!("`%{trimmed}` prints {MISSING}: the field {reason}");
+                let problem = Diagnostic::warning(Code::ForeignField, place, message);
+                self.problems.push(problem);
+                self.parts.push(Part::Missing);
+                trimmed.len()
+            }
+            other => {
+                let message = format!("`%{trimmed}` names no field");
+                let mut problem = match self.dialect {
+                    Dialect::Falco => Diagnostic::error(Code::UnknownToken, place, message),
+                    Dialect::SysFlow => Diagnostic::warning(Code::UnknownToken, place, message),
+                };
+                if let Err(Unresolved::Unknown { suggestions }) = other
+                    && let Some(suggestion) = suggestions.first()
+                {
+                    problem = problem.help(format!("did you mean `%{suggestion}`?"));
+                }
+                self.problems.push(problem);
+                self.literal(&format!("%{trimmed}"));
+                trimmed.len()
+            }
+        }
+    }
+}
+
+/// The length of the longest text that may be a name.
+fn name_length(text: &str) -> usize {
+    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return 0;
+    }
+    text.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_')))
+        .unwrap_or(text.len())
+}
+
+fn bracket_length(text: &str) -> Option<usize> {
+    if !text.starts_with('[') {
+        return None;
+    }
+    text.find(']').map(|end| end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy::Toy;
+
+    fn rendered(text: &str, dialect: Dialect) -> (String, usize) {
+        let mut problems = Vec::new();
+        let mapped = MappedText::verbatim(text, 0, 0);
+        let template = Template::<Toy>::parse(&mapped, dialect, &mut problems);
+        let toy = Toy {
+            kind: 2,
+            exe: "curl".into(),
+            ancestors: vec!["a".into(), "b".into()],
+            message: r#"{"k": ["v", "w"]}"#.into(),
+            pid: 7,
+            ..Toy::default()
+        };
+        let mut out = String::new();
+        template.render(&toy, &mut out);
+        (out, problems.len())
+    }
+
+    #[test]
+    fn tokens_are_as_long_as_they_can_be() {
+        let falco = |text: &str| rendered(text, Dialect::Falco).0;
+        assert_eq!(falco("(user=%proc.exe)"), "(user=curl)");
+        assert_eq!(falco("*%proc.exes."), "curls.");
+        assert_eq!(
+            falco("%sf.proc.aname %sf.proc.aname[1] %sf.proc.aname[1"),
+            "(a,b) b (a,b)[1"
+        );
+        assert_eq!(falco("%6proc.exe|%2proc.exe|%3proc.pid"), "curl  |cu|7  ");
+        assert_eq!(falco("%proc.pname %proc.ports"), "<NA> <NA>");
+        assert_eq!(falco("%sf.file.path|%sf.net.ip"), "|()");
+        assert_eq!(falco("%sf.ke.message[k.1]"), "w");
+    }
+
+    #[test]
+    fn unknown_tokens_are_reported() {
+        assert_eq!(
+            rendered("%proc.loginuid", Dialect::Falco),
+            ("<NA>".into(), 1)
+        );
+        assert_eq!(
+            rendered("%nothing.here!", Dialect::SysFlow),
+            ("%nothing.here!".into(), 1)
+        );
+        assert_eq!(
+            rendered("100%% of % it", Dialect::SysFlow),
+            ("100% of % it".into(), 0)
+        );
+        assert_eq!(rendered("100%", Dialect::Falco).1, 1);
+        assert_eq!(
+            rendered("a %container.info.", Dialect::Falco),
+            ("a .".into(), 1)
+        );
+    }
+}
