@@ -1,5 +1,7 @@
 //! What must hold for container files, whole, joined and damaged.
 
+#![allow(clippy::unwrap_used)]
+
 mod arbitrary;
 
 use std::io::Read;
@@ -198,11 +200,8 @@ fn numbered(codec: Codec) -> Numbered {
     let mut reader = Reader::new(&file[..], ReadOptions::default()).unwrap();
     let (mut blocks, mut per_block) = (Vec::new(), Vec::new());
     let mut start = usize::try_from(reader.offset()).unwrap();
-    loop {
-        let pids = match reader.next_block().unwrap() {
-            Some(block) => block.map(|record| pid(&record.unwrap())).collect(),
-            None => break,
-        };
+    while let Some(block) = reader.next_block().unwrap() {
+        let pids = block.map(|record| pid(&record.unwrap())).collect();
         let end = usize::try_from(reader.offset()).unwrap();
         blocks.push(start..end);
         per_block.push(pids);
@@ -287,13 +286,13 @@ fn salvage_yields_all_other_blocks_whatever_is_damaged() {
         });
         check_salvage(codec, "count", |file, block| file[block.start] |= 1);
         check_salvage(codec, "count too small", |file, block| {
-            file[block.start] = 2
+            file[block.start] = 2;
         });
         check_salvage(codec, "size too small", |file, block| {
-            file[block.start + 1..block.start + 3].copy_from_slice(&[0x80 | 40, 0]);
+            file[block.start + 1..block.start + 3].copy_from_slice(&[0xa8, 0]);
         });
         check_salvage(codec, "size too large", |file, block| {
-            file[block.start + 2] = 0x7f
+            file[block.start + 2] = 0x7f;
         });
         check_salvage(codec, "size out of all proportion", |file, block| {
             file[block.start + 1..block.start + 11].fill(0xff);

@@ -1,6 +1,8 @@
 //! What damaged and hostile files may cost: the memory of this process is measured, so nothing else may run
 //! in it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 
 use sysflow_record::avro::Datum;

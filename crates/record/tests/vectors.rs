@@ -1,5 +1,7 @@
 //! Encodings that the original's collector is known to write ("SysFlow schema 5").
 
+#![allow(clippy::unwrap_used)]
+
 use std::net::Ipv4Addr;
 
 use bstr::BStr;
@@ -13,20 +15,20 @@ use sysflow_record::{CLASSIC_VERSION, Foid, Oid, OpFlags, Record};
 fn check(record: &Record<'_>, hex: &str) {
     let mut written = Vec::new();
     assert!(record.write(CLASSIC_VERSION, &mut written));
-    let written_hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(written_hex, hex);
+    assert_eq!(written, bytes(hex));
     let mut cursor = Cursor::new(&written);
     let read = Plan::for_version(CLASSIC_VERSION).read(&mut cursor);
     assert_eq!(read, Ok(Some(*record)));
     assert!(cursor.is_empty());
 }
 
+fn bytes(hex: &str) -> Vec<u8> {
+    let byte = |start| u8::from_str_radix(&hex[start..start + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
 fn foid(hex: &str) -> Foid {
-    let mut foid = Foid::default();
-    for (index, byte) in foid.0.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).unwrap();
-    }
-    foid
+    Foid(bytes(hex).try_into().unwrap())
 }
 
 const fn process(hpid: i64) -> Oid {

@@ -1,5 +1,7 @@
 //! Both ends of the socket against each other.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
@@ -102,9 +104,9 @@ fn a_hundred_thousand_records_arrive_in_order() {
     }
     assert!(receiver.next().unwrap().is_none());
     eprintln!("{RECORDS} records in {:?}", started.elapsed());
-    let (sent, received) = (sending.join().unwrap(), receiver.counts());
+    let (sent, arrived) = (sending.join().unwrap(), receiver.counts());
     assert_eq!((sent.delivered, sent.lost), (100_001, 0));
-    assert_eq!((received.messages, received.before_header), (100_001, 0));
+    assert_eq!((arrived.messages, arrived.before_header), (100_001, 0));
 }
 
 #[test]
@@ -135,9 +137,9 @@ fn several_recorders_may_connect() {
         }
     }
     assert_eq!(sum, 6000);
-    recorders
-        .into_iter()
-        .for_each(|recorder| recorder.join().unwrap());
+    for recorder in recorders {
+        recorder.join().unwrap();
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The socket against peers that know nothing of this crate: plain sockets in Python.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -131,14 +131,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// The header of one block of an array or a map: its number of items, 0 at the end. The byte size
-    /// that goes with a negative count is skipped.
+    /// that goes with a negative count is passed over: the items say where they end, and a second opinion
+    /// could only contradict them.
     pub(crate) fn items(&mut self) -> Result<u64, DatumError> {
         let count = self.long()?;
         if count < 0 {
-            let size = self.long()?;
-            if size < 0 || size as u64 > self.rest.len() as u64 {
-                return Err(DatumError::BadLength(size));
-            }
+            self.long()?;
         }
         Ok(count.unsigned_abs())
     }

@@ -386,6 +386,22 @@ mod tests {
         assert_eq!(again, canonical);
     }
 
+    /// Found by fuzzing: the size fitted the data that followed, but not the list alone, which then had a
+    /// length and no items.
+    #[test]
+    fn a_lying_size_of_a_block_changes_nothing() {
+        for size in [0, 2, 100, i64::MAX, -1] {
+            let mut data = vec![3];
+            write_long(size, &mut data);
+            data.extend([2, b'a', 0, 0]);
+            data.extend([99; 200]);
+            let mut cursor = Cursor::new(&data);
+            let read = Array::<&BStr>::read(&mut cursor).unwrap();
+            assert_eq!(cursor.rest(), [99; 200]);
+            assert_eq!((read.len(), read.iter().count()), (2, 2));
+        }
+    }
+
     #[test]
     fn a_lying_count_is_an_error_not_an_allocation() {
         let mut data = Vec::new();

@@ -25,6 +25,10 @@ pub(super) const ALIASES: &[Alias] = &[
     // Names that the original's documentation promises.
     alias("sf.container.image.id", "sf.container.imageid"),
     alias("sf.schema.version", "sf.meta.schema"),
+    // Names that the original's own policies use although they never existed: to the original they were
+    // texts, so that the checks with them did nothing.
+    alias("sf.proc.username", "sf.proc.user"),
+    alias("sf.file.typechar", "sf.file.type"),
     // Falco's spellings of one thing, old and new, and the original's aliases that Falco lacks.
     alias("evt.rawtime", "evt.time"),
     alias("fd.net", "fd.ip"),

@@ -244,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_exact() {
+        let sample = sample();
+        let mut decoder = Decoder::new();
+        for codec in [Codec::CLASSIC, Codec::Snappy, Codec::Zstandard] {
+            let mut compressed = Vec::new();
+            encode(codec, &sample, &mut compressed).unwrap();
+            let mut decode = |limit| decoder.decode(codec, &compressed, &mut Vec::new(), limit);
+            assert_eq!(decode(sample.len()), Ok(()), "{codec}");
+            let refused = decode(sample.len() - 1);
+            assert_eq!(
+                refused,
+                Err(BlockProblem::TooLarge(sample.len() as u64)),
+                "{codec}"
+            );
+        }
+    }
+
+    #[test]
     fn a_cut_block_gives_what_stands_before_the_cut() {
         let sample = sample();
         let mut decoder = Decoder::new();

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, chmod};
+use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, bind, connect, listen, sockopt};
 
@@ -47,6 +47,10 @@ impl Listener {
         let socket = socket.map_err(|error| failure("create", &path, error))?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, options.timeout)
             .map_err(|error| failure("set a timeout on", &path, error))?;
+        // The path takes its mode from the socket, so there is no moment in which it has a wider one, and no
+        // second look at a path that may by then be another's.
+        fchmod(&socket, Mode::RUSR | Mode::WUSR)
+            .map_err(|error| failure("protect", &path, error))?;
         bind(&socket, &address).map_err(|error| match error {
             Errno::ADDRINUSE => WireError::InUse(path.clone()),
             error => failure("bind", &path, error),
@@ -61,9 +65,6 @@ impl Listener {
             .ok()
             .as_ref()
             .map(identity);
-        // Nobody can connect before `listen`, so there is no moment with a wider mode.
-        chmod(&listener.path, Mode::RUSR | Mode::WUSR)
-            .map_err(|error| failure("protect", &listener.path, error))?;
         listen(&listener.socket, BACKLOG)
             .map_err(|error| failure("listen on", &listener.path, error))?;
         Ok(listener)

@@ -76,6 +76,8 @@ impl Receiver {
     /// The next record; `None` when the recorder has closed the connection.
     ///
     /// After an error that is not [fatal](WireError::is_fatal) the next call goes on with the next message.
+    // The record borrows from this receiver, which an `Iterator` cannot say.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, WireError> {
         let Some(length) = self.receive()? else {
             return Ok(None);

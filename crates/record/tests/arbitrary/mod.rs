@@ -155,7 +155,7 @@ impl Parts {
         let lists: Vec<Vec<&BStr>> = self
             .lists
             .iter()
-            .map(|list| list.iter().map(|text| BStr::new(text)).collect())
+            .map(|list| list.iter().map(BStr::new).collect())
             .collect();
         let list = |index: usize| Array::from(&lists[index][..]);
         let (longs, ints) = (&self.longs, &self.ints);

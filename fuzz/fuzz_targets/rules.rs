@@ -1,0 +1,41 @@
+//! Rule files: the first byte is `F` for the dialect of Falco, `S` for that of SysFlow; anything else leaves the
+//! choice to the loader.
+
+#![no_main]
+
+use std::hint::black_box;
+
+use libfuzzer_sys::fuzz_target;
+use sysflow_fuzz::each_record;
+use sysflow_policy::{Dialect, Evaluator, LoadOptions, RuleSet, SourceFile};
+use sysflow_record::entity::{Joined, Tables};
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let (dialect, text) = match text.split_at_checked(1) {
+        Some(("F", rest)) => (Some(Dialect::Falco), rest),
+        Some(("S", rest)) => (Some(Dialect::SysFlow), rest),
+        _ => (None, text),
+    };
+    let file = SourceFile {
+        name: "rules.yaml".into(),
+        text: text.into(),
+    };
+    let options = LoadOptions {
+        dialect,
+        ..LoadOptions::default()
+    };
+    let (rules, diagnostics) = RuleSet::<Joined<'_>>::load(vec![file], &options);
+    black_box(diagnostics.render(false, 100));
+    black_box(diagnostics.to_json());
+    let mut tables = Tables::default();
+    let mut evaluator = Evaluator::new();
+    each_record(|record| {
+        let joined = tables.join_all(record);
+        evaluator.rules(&rules, &joined, |id, rule| {
+            black_box((id, rule));
+        });
+    });
+});
