@@ -196,12 +196,16 @@ fn write_field(
     }
 }
 
-/// Writes alerts for people: a line with time, priority, rule and tags, then what happened, by whom.
+/// Writes alerts for people: a line with time, severity, rule and tags for each rule that matched a record,
+/// then what happened, and by whom.
 #[derive(Debug, Default)]
 pub struct TextEncoder {
     colour: bool,
     clock: Clock,
 }
+
+/// Column at which details begin.
+const INDENT: &[u8] = b"                       ";
 
 impl TextEncoder {
     /// An encoder with or without colours.
@@ -212,61 +216,80 @@ impl TextEncoder {
         }
     }
 
-    /// Appends an alert as a few lines.
-    pub fn write(&mut self, alert: &Alert<'_>, out: &mut Vec<u8>) {
-        self.clock.write_of_day(alert.ts, out);
-        out.push(b' ');
-        let colour = match alert.priority {
-            "Emergency" | "Alert" | "Critical" => "1;31",
-            "Error" => "31",
-            "Warning" => "33",
-            "Notice" => "36",
-            _ => "2",
+    /// Appends the alerts about one record, as a few lines.
+    pub fn write(&mut self, alerts: &[Alert<'_>], out: &mut Vec<u8>) {
+        let Some(first) = alerts.first() else {
+            return;
         };
-        self.paint(&format!("{:<8}", alert.priority), colour, out);
-        out.push(b' ');
-        self.paint(alert.rule, "1", out);
-        if !alert.tags.is_empty() {
-            self.paint(&format!("  [{}]", alert.tags.join(" ")), "2", out);
+        for (index, alert) in alerts.iter().enumerate() {
+            if index == 0 {
+                self.clock.write_of_day(alert.ts, out);
+            } else {
+                out.extend_from_slice(b"            ");
+            }
+            out.extend_from_slice(b"  ");
+            let (severity, colour) = severity(alert.priority);
+            self.paint(&format!("{severity:<8}"), colour, out);
+            out.push(b' ');
+            self.paint(&printable(alert.rule.as_bytes()), "1", out);
+            if !alert.tags.is_empty() {
+                let tags = printable(alert.tags.join(" ").as_bytes());
+                self.paint(&format!("  [{tags}]"), "2", out);
+            }
+            out.push(b'\n');
         }
-        out.push(b'\n');
-        self.detail("", &alert.sentence(), out);
-        let joined = alert.joined;
+        let mut sentences: Vec<String> = Vec::new();
+        for alert in alerts {
+            let sentence = alert.sentence();
+            if !sentences.contains(&sentence) {
+                self.detail("", &sentence, out);
+                sentences.push(sentence);
+            }
+        }
+        self.write_context(first.joined, out);
+    }
+
+    fn write_context(&self, joined: &Joined<'_>, out: &mut Vec<u8>) {
         if let Some(process) = joined.process {
-            let command = printable(process.cmdline());
+            let command = shorten(&printable(process.cmdline()));
             let user = printable(process.user());
-            let who = if user.is_empty() || user == "<NA>" {
+            let unknown = user.is_empty() || user == "<NA>";
+            let user = if unknown {
                 format!("uid {}", process.uid)
             } else {
                 user
             };
-            self.detail("command  ", &format!("{command}  (as {who})"), out);
+            self.detail("command    ", &format!("{command}  (as {user})"), out);
         }
         let mut ancestors = Vec::new();
         sentence::write_ancestors(joined, ANCESTORS_SHOWN, &mut ancestors);
         if !ancestors.is_empty() {
-            self.detail("from     ", &printable(&ancestors), out);
+            self.detail("started by ", &printable(&ancestors), out);
         }
         if let Some(container) = joined.container {
-            let (name, image) = (printable(container.name()), printable(container.image()));
-            let pod = joined.pod.map(|pod| {
-                format!(
-                    ", pod {} in {}",
-                    printable(pod.name()),
-                    printable(pod.namespace())
-                )
-            });
-            let text = format!(
-                "{name} {} ({image}){}",
-                container.id(),
-                pod.unwrap_or_default()
-            );
-            self.detail("container", &format!(" {text}"), out);
+            let name = printable(container.name());
+            let image = printable(container.image());
+            let image = image
+                .split('@')
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(['/', ':']);
+            let place = match (kubernetes_name(&name), joined.pod) {
+                (_, Some(pod)) => {
+                    let (pod, namespace) = (printable(pod.name()), printable(pod.namespace()));
+                    format!("{} in pod {pod} of {namespace}", container.id())
+                }
+                (Some((name, pod, namespace)), None) => {
+                    format!("{name} {} in pod {pod} of {namespace}", container.id())
+                }
+                (None, None) => format!("{name} {}", container.id()),
+            };
+            self.detail("container  ", &format!("{place}, image {image}"), out);
         }
     }
 
     fn detail(&self, label: &str, text: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"             ");
+        out.extend_from_slice(INDENT);
         if !label.is_empty() {
             self.paint(label, "2", out);
         }
@@ -280,5 +303,53 @@ impl TextEncoder {
         } else {
             out.extend_from_slice(text.as_bytes());
         }
+    }
+}
+
+/// What people call a priority of Falco, and its colour.
+pub fn severity(priority: &str) -> (&'static str, &'static str) {
+    match priority {
+        "Emergency" | "Alert" | "Critical" => ("CRITICAL", "1;31"),
+        "Error" => ("HIGH", "31"),
+        "Warning" => ("MEDIUM", "33"),
+        "Notice" => ("LOW", "36"),
+        _ => ("INFO", "2"),
+    }
+}
+
+/// Longest command that is shown, in characters.
+const LONGEST_COMMAND: usize = 200;
+
+fn shorten(command: &str) -> String {
+    let command = command.trim_end();
+    if command.chars().count() <= LONGEST_COMMAND {
+        return command.to_owned();
+    }
+    command
+        .chars()
+        .take(LONGEST_COMMAND - 1)
+        .chain(['…'])
+        .collect()
+}
+
+/// Container, pod and namespace in the name that the kubelet gives to containers of Docker:
+/// `k8s_container_pod_namespace_uid_attempt`.
+fn kubernetes_name(name: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = name.strip_prefix("k8s_")?.split('_');
+    Some((parts.next()?, parts.next()?, parts.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_given_by_the_kubelet_are_taken_apart() {
+        let name = "k8s_node_shop-9c5b5b4f7-bqkbt_default_33930aa8-893c-11e8-bc3e-ea499b7e8ba7_0";
+        assert_eq!(
+            kubernetes_name(name),
+            Some(("node", "shop-9c5b5b4f7-bqkbt", "default"))
+        );
+        assert_eq!(kubernetes_name("shop"), None);
     }
 }

@@ -218,6 +218,13 @@ pub fn classic() -> Vec<Column> {
         .collect()
 }
 
+/// All columns with names of their own: ours and those of the original's printer.
+pub fn named() -> Vec<Column> {
+    let ours = OURS.iter().map(|(name, ..)| *name);
+    let names = ours.chain(CLASSIC.iter().map(|(name, ..)| *name));
+    names.filter_map(|name| find(name).ok()).collect()
+}
+
 /// Every attribute of SysFlow, for analysis in columns.
 pub fn attributes() -> Vec<Column> {
     let fields = CATALOGUE

@@ -74,7 +74,10 @@ fn parse_lines(text: &[u8]) -> Vec<Map<String, Value>> {
 fn as_original_prints(exact: &str, nanoseconds: i64) -> String {
     let seconds = nanoseconds as f64 / 1e9;
     let micros = (seconds.fract() * 1e6).round_ties_even() as i64;
-    let (second, fraction) = (seconds.trunc() as i64 + micros / 1_000_000, micros % 1_000_000);
+    let (second, fraction) = (
+        seconds.trunc() as i64 + micros / 1_000_000,
+        micros % 1_000_000,
+    );
     let mut text = Vec::new();
     sysflow_export::time::Clock::default().write(second * 1_000_000_000, &mut text);
     let text = String::from_utf8(text).unwrap();

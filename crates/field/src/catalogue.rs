@@ -293,12 +293,18 @@ impl Catalogue {
     fn suggest(&self, name: &str) -> Vec<&'static str> {
         let names = self.fields.iter().map(|field| field.name);
         let all = names.chain(self.aliases.iter().map(|alias| alias.name));
-        let prefixed = format!("{}{name}", self.default_prefix);
+        let bare = |text: &str| {
+            text.strip_prefix(self.default_prefix)
+                .unwrap_or(text)
+                .to_owned()
+        };
+        let (bare_name, has_prefix) = (bare(name), name.starts_with(self.default_prefix));
         let mut scored: Vec<(f64, &'static str)> = all
             .map(|known| {
-                let score =
-                    strsim::jaro_winkler(known, name).max(strsim::jaro_winkler(known, &prefixed));
-                (score, known)
+                let score = strsim::jaro_winkler(&bare(known), &bare_name);
+                // Of equals, the form that the user wrote is the better hint.
+                let same_form = known.starts_with(self.default_prefix) == has_prefix;
+                (if same_form { score } else { score - 0.001 }, known)
             })
             .filter(|(score, _)| *score > 0.85)
             .collect();

@@ -1,0 +1,9 @@
+//! The subcommands.
+
+pub mod completions;
+pub mod convert;
+pub mod fields;
+pub mod info;
+pub mod print;
+pub mod rules;
+pub mod run;

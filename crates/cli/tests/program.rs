@@ -1,0 +1,420 @@
+//! The program as its users meet it: arguments, output, exit codes.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn sysflow(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sysflow"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn example(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    root.join(name).to_str().unwrap().to_owned()
+}
+
+fn recording() -> String {
+    example("web-intrusion.sf")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json_lines(bytes: &[u8]) -> Vec<Value> {
+    text(bytes)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// A file in a directory that goes away with the returned guard.
+fn scratch(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(name);
+    fs::write(&path, content).unwrap();
+    (directory, path)
+}
+
+#[test]
+fn the_built_in_rules_tell_the_story_of_the_bundled_intrusion() {
+    let output = sysflow(&["run", "--source", &recording()]);
+    assert_eq!(output.status.code(), Some(0));
+    let alerts = text(&output.stdout);
+    for told in [
+        "Web server node (2200) writes /tmp/.thumb.sh",
+        "/tmp/.cache-d --quiet (4722) runs from a temporary directory, started by sh",
+        ".cache-d --quiet (4722) reads /srv/shop/credentials.json",
+        "writes the scheduled task /etc/cron.d/logrotate2",
+        "removes /root/.bash_history",
+        "started by sh (4720) ← sh (4719) ← node (2200) ← containerd-shim (90) ← systemd (1)",
+        "web-shop 5e2a91c07b3d, image example/web-shop:2.1",
+    ] {
+        assert!(alerts.contains(told), "not told: {told}\n{alerts}");
+    }
+    let summary = text(&output.stderr);
+    assert!(summary.contains("28 alerts in 180 records"), "{summary}");
+    assert!(summary.contains("18 alerts repeated others"), "{summary}");
+    assert!(!alerts.contains('\u{1b}'), "colours without a terminal");
+}
+
+#[test]
+fn alerts_for_machines_have_the_layout_of_falco() {
+    let output = sysflow(&["run", "--source", &recording(), "--json", "--quiet"]);
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    let alerts = json_lines(&output.stdout);
+    assert_eq!(alerts.len(), 28, "nothing is folded for machines");
+    for alert in &alerts {
+        let keys: Vec<&String> = alert.as_object().unwrap().keys().collect();
+        let expected = [
+            "hostname",
+            "output",
+            "output_fields",
+            "priority",
+            "rule",
+            "source",
+            "tags",
+            "time",
+        ];
+        assert_eq!(keys, expected);
+        assert!(alert["output_fields"]["sf.proc.exe"].is_string());
+    }
+    let rule = "Credentials read by a dropped program";
+    let credentials = alerts.iter().find(|alert| alert["rule"] == rule);
+    let credentials = credentials.unwrap();
+    assert_eq!(credentials["priority"], "Critical");
+    assert_eq!(credentials["hostname"], "shop-host");
+    assert_eq!(
+        credentials["tags"],
+        serde_json::json!(["T1552.001", "mitre_credential_access"])
+    );
+    assert_eq!(
+        credentials["output_fields"]["fd.name"],
+        "/srv/shop/credentials.json"
+    );
+    assert_eq!(credentials["time"].as_str().unwrap().len(), 30);
+}
+
+#[test]
+fn the_least_priority_and_a_filter_narrow_the_alerts() {
+    let critical = sysflow(&[
+        "run",
+        "--source",
+        &recording(),
+        "--priority",
+        "critical",
+        "--json",
+        "-q",
+    ]);
+    let critical = json_lines(&critical.stdout);
+    assert_eq!(critical.len(), 3);
+    assert!(critical.iter().all(|alert| alert["priority"] == "Critical"));
+    let filter = ["--filter", "sf.type = FE"];
+    let removed = sysflow(
+        &[
+            &["run", "--source", &recording(), "--json", "-q"],
+            &filter[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(json_lines(&removed.stdout).len(), 1);
+}
+
+#[test]
+fn a_rule_with_an_error_is_left_out_and_told_of() {
+    let rules = "- rule: A\n  desc: a\n  condition: sf.typo = PE\n  priority: low\n\
+                 - rule: B\n  desc: b\n  condition: sf.opflags = EXIT\n  priority: low\n";
+    let (_guard, path) = scratch("rules.yaml", rules.as_bytes());
+    let path = path.to_str().unwrap();
+    let output = sysflow(&[
+        "run",
+        "--source",
+        &recording(),
+        "--policies",
+        path,
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!output.stdout.is_empty());
+    let problems = text(&output.stderr);
+    assert!(
+        problems.contains("rules.yaml:3:14: there is no field `sf.typo`"),
+        "{problems}"
+    );
+    assert!(problems.contains("did you mean `sf.type`"), "{problems}");
+    assert!(problems.contains("1 of 2 rules run"), "{problems}");
+    let strict = sysflow(&[
+        "run",
+        "--source",
+        &recording(),
+        "--policies",
+        path,
+        "--strict",
+    ]);
+    assert_eq!(strict.status.code(), Some(2));
+    assert!(strict.stdout.is_empty());
+    let check = sysflow(&["rules", "check", path]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(
+        text(&check.stdout).contains("3 |   condition: sf.typo = PE"),
+        "{}",
+        text(&check.stdout)
+    );
+    let check = sysflow(&["rules", "check", "--json", path]);
+    let report: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(report["errors"], 1);
+    assert_eq!(report["problems"][0]["line"], 3);
+}
+
+#[test]
+fn records_are_printed_in_every_form() {
+    let nested = sysflow(&["print", &recording(), "--json", "-n", "3"]);
+    let nested = json_lines(&nested.stdout);
+    assert_eq!(nested.len(), 3);
+    assert_eq!(nested[0]["proc"]["exe"], "/usr/local/bin/node");
+    let flat = sysflow(&[
+        "print",
+        &recording(),
+        "-o",
+        "flat-json",
+        "-c",
+        "type,sf.proc.aname,res",
+    ]);
+    let flat = json_lines(&flat.stdout);
+    assert_eq!(flat.len(), 180);
+    assert_eq!(
+        flat[0]["sf.proc.aname"],
+        serde_json::json!(["node", "containerd-shim", "systemd"])
+    );
+    let csv = sysflow(&[
+        "print",
+        &recording(),
+        "-o",
+        "csv",
+        "-c",
+        "type,proc.pid",
+        "-f",
+        "type = FE",
+    ]);
+    assert_eq!(text(&csv.stdout), "type,proc.pid\r\nFE,4722\r\n");
+    let table = sysflow(&["print", &recording(), "-f", "type = NF and net.dport = 80"]);
+    let table = text(&table.stdout);
+    assert!(
+        table.contains("connected to tcp 203.0.113.80:80, sent 96 B, received 412,008 B"),
+        "{table}"
+    );
+    let entities = sysflow(&["print", &recording(), "--entities", "--json", "-c", "type"]);
+    assert_eq!(json_lines(&entities.stdout).len(), 265);
+}
+
+#[test]
+fn names_and_conditions_that_are_wrong_are_explained() {
+    let column = sysflow(&["print", &recording(), "-c", "proc.exee"]);
+    assert_eq!(column.status.code(), Some(2));
+    assert!(
+        text(&column.stderr).contains("did you mean `proc.exe`"),
+        "{}",
+        text(&column.stderr)
+    );
+    let condition = sysflow(&["print", &recording(), "-f", "sf.proc.pid = abc"]);
+    assert_eq!(condition.status.code(), Some(2));
+    assert!(
+        text(&condition.stderr).contains("^^^"),
+        "{}",
+        text(&condition.stderr)
+    );
+    let missing = sysflow(&["print", "no-such-file.sf"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(
+        text(&missing.stderr).contains("cannot open no-such-file.sf"),
+        "{}",
+        text(&missing.stderr)
+    );
+    let other = sysflow(&["print", &example("web-intrusion.yaml")]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(
+        text(&other.stderr).contains("not a SysFlow recording"),
+        "{}",
+        text(&other.stderr)
+    );
+}
+
+#[test]
+fn damaged_recordings_lose_nothing_that_stands_before_the_damage() {
+    let (guard, small_blocks) = scratch("blocks.sf", b"");
+    let out = small_blocks.to_str().unwrap();
+    let split = sysflow(&["convert", &recording(), out, "--block-size", "2000"]);
+    assert_eq!(split.status.code(), Some(0), "{}", text(&split.stderr));
+    let whole = json_lines(&sysflow(&["print", out, "--json"]).stdout);
+    assert_eq!(whole.len(), 180);
+
+    let mut damaged = fs::read(&small_blocks).unwrap();
+    let cut = guard.path().join("cut.sf");
+    fs::write(&cut, &damaged[..damaged.len() - 700]).unwrap();
+    let output = sysflow(&["print", cut.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let read = json_lines(&output.stdout);
+    assert!(
+        read.len() > 140 && whole.starts_with(&read),
+        "{}",
+        read.len()
+    );
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("cut.sf: block ") && told.contains("the stream ends inside it"),
+        "{told}"
+    );
+
+    let middle = damaged.len() * 3 / 4;
+    damaged[middle..middle + 40].fill(0x55);
+    let torn = guard.path().join("torn.sf");
+    fs::write(&torn, &damaged).unwrap();
+    let torn = torn.to_str().unwrap();
+    let strict = json_lines(&sysflow(&["print", torn, "--json"]).stdout);
+    let salvaged = sysflow(&["print", torn, "--json", "--salvage"]);
+    assert_eq!(salvaged.status.code(), Some(1), "the loss is told");
+    let salvaged = json_lines(&salvaged.stdout);
+    assert!(
+        strict.len() < salvaged.len(),
+        "{} {}",
+        strict.len(),
+        salvaged.len()
+    );
+    assert_eq!(salvaged.last(), whole.last());
+}
+
+#[test]
+fn recordings_come_from_files_directories_and_standard_input() {
+    let (guard, first) = scratch("9.sf", &fs::read(recording()).unwrap());
+    fs::copy(&first, guard.path().join("10.sf")).unwrap();
+    let directory = guard.path().to_str().unwrap();
+    let info: Value =
+        serde_json::from_slice(&sysflow(&["info", "--json", directory]).stdout).unwrap();
+    assert_eq!(info["records"], 2 * 265);
+    assert!(
+        info["inputs"][0].as_str().unwrap().ends_with("9.sf"),
+        "{info}"
+    );
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sysflow"))
+        .args(["print", "-", "--json", "-c", "type"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&fs::read(recording()).unwrap()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(json_lines(&output.stdout).len(), 180);
+}
+
+#[test]
+fn conversions_keep_what_they_convert() {
+    let (guard, _) = scratch("x", b"");
+    let path = |name: &str| guard.path().join(name).to_str().unwrap().to_owned();
+    let before = sysflow(&["print", &recording(), "-o", "csv"]).stdout;
+    for arguments in [
+        &["--codec", "null"][..],
+        &["--codec", "snappy", "--block-size", "500"],
+        &["--codec", "zstandard"],
+        &["--level", "9"],
+        &["--schema", "native"],
+    ] {
+        let out = path("again.sf");
+        let converted = sysflow(&[&["convert", &recording(), &out], arguments].concat());
+        assert_eq!(
+            converted.status.code(),
+            Some(0),
+            "{}",
+            text(&converted.stderr)
+        );
+        let after = sysflow(&["print", &out, "-o", "csv"]).stdout;
+        if arguments.contains(&"native") {
+            assert_eq!(text(&after).replace(",100,[]", ",5,[]"), text(&before));
+        } else {
+            assert!(after == before, "{arguments:?}");
+        }
+    }
+    for name in ["a.json", "a.csv", "a.parquet"] {
+        let converted = sysflow(&["convert", &recording(), &path(name)]);
+        assert_eq!(
+            converted.status.code(),
+            Some(0),
+            "{}",
+            text(&converted.stderr)
+        );
+    }
+    assert!(fs::read(path("a.parquet")).unwrap().ends_with(b"PAR1"));
+    assert_eq!(fs::read(path("a.csv")).unwrap(), before);
+    let unclear = sysflow(&["convert", &recording(), &path("a.xyz")]);
+    assert_eq!(unclear.status.code(), Some(2));
+    assert!(
+        text(&unclear.stderr).contains("say it with --to"),
+        "{}",
+        text(&unclear.stderr)
+    );
+    let own = path("own.sf");
+    fs::copy(recording(), &own).unwrap();
+    assert_eq!(sysflow(&["convert", &own, &own]).status.code(), Some(2));
+    assert_eq!(fs::read(&own).unwrap(), fs::read(recording()).unwrap());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sysflow"))
+        .arg("print")
+        .args(vec![recording(); 200])
+        .args(["--json", "--no-progress"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 100];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn fields_and_completions_are_listed() {
+    let fields = json_lines(&sysflow(&["fields", "--json"]).stdout);
+    assert!(fields.len() > 150, "{}", fields.len());
+    let opflags = fields
+        .iter()
+        .find(|field| field["name"] == "sf.opflags")
+        .unwrap();
+    assert_eq!(opflags["type"], "text");
+    assert!(
+        opflags["values"]
+            .as_array()
+            .unwrap()
+            .contains(&"EXEC".into())
+    );
+    assert_eq!(sysflow(&["fields", "no such thing"]).status.code(), Some(2));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(text(&sysflow(&["completions", shell]).stdout).contains("sysflow"));
+    }
+    assert!(text(&sysflow(&["completions"]).stdout).contains(".TH sysflow"));
+}
+
+#[test]
+fn rules_are_listed() {
+    let rules =
+        json_lines(&sysflow(&["rules", "list", "--json", &example("web-intrusion.yaml")]).stdout);
+    assert_eq!(rules.len(), 11);
+    assert_eq!(rules[0]["priority"], "Error");
+    assert_eq!(
+        sysflow(&["rules", "list", "no-such-directory"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
