@@ -1,0 +1,43 @@
+# What people need is `make run` and `make test`; everything else is for contributors.
+# Each of them sets up what it needs and asks nothing.
+
+CARGO ?= cargo
+PATH := $(HOME)/.cargo/bin:$(PATH)
+export PATH
+
+.PHONY: run test check format lint deny bench setup setup-check install clean help
+
+run: setup ## Judge the bundled recording of an intrusion with the built-in rules
+	$(CARGO) run --release --quiet -p sysflow -- run --source examples/web-intrusion.sf
+
+test: setup ## Run all tests
+	$(CARGO) test --workspace
+
+check: format lint deny ## Format, lints, licences and duplicate crates
+
+format: setup
+	$(CARGO) fmt --all --check
+
+lint: setup
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+deny: setup-check
+	$(CARGO) deny --workspace check licenses bans sources
+
+bench: setup ## Measure, and compare with the original's Python tools where they can be installed
+	bench/run.sh
+
+install: setup ## Install the program for this user
+	$(CARGO) install --locked --path crates/cli
+
+setup: ## Install what is missing: compiler, Rust
+	@scripts/setup.sh build
+
+setup-check:
+	@scripts/setup.sh check
+
+clean:
+	$(CARGO) clean
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
