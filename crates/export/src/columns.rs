@@ -33,6 +33,15 @@ pub enum Source {
     Constant(&'static str),
 }
 
+/// What the value of a column depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The record itself.
+    Record,
+    /// The entities alone: header, process, parent, container and pod.
+    Entities,
+}
+
 /// One column.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -48,6 +57,8 @@ pub struct Column {
     pub absent: Absent,
     /// Where the value comes from.
     pub source: Source,
+    /// What the value depends on.
+    pub scope: Scope,
 }
 
 /// A name that is no column.
@@ -268,6 +279,11 @@ fn special_column(
         ty: Type::Text,
         list: false,
         absent,
+        scope: if name.contains("env") || name == "container.type" {
+            Scope::Entities
+        } else {
+            Scope::Record
+        },
         source,
     };
     let mut column = match special {
@@ -308,8 +324,33 @@ fn field_column(name: &str, title: &str, absent: Absent) -> Result<Column, Unkno
         ty: field.ty,
         list: field.list && resolved.arg == Arg::None,
         absent,
+        scope: scope(field.name),
         source: Source::Field(resolved.id, resolved.arg),
     })
+}
+
+/// What a field depends on. A thread is that of the record, and ancestors are more than the parent.
+fn scope(field: &str) -> Scope {
+    let families = [
+        "sf.proc.",
+        "sf.pproc.",
+        "sf.container.",
+        "sf.pod.",
+        "sf.node.",
+        "sf.meta.",
+    ];
+    let others = [
+        "sf.proc.tid",
+        "sf.proc.aname",
+        "sf.proc.aexe",
+        "sf.proc.acmdline",
+        "sf.proc.apid",
+    ];
+    if families.iter().any(|family| field.starts_with(family)) && !others.contains(&field) {
+        Scope::Entities
+    } else {
+        Scope::Record
+    }
 }
 
 fn operations(joined: &Joined<'_>, out: &mut Vec<u8>) {

@@ -1,17 +1,19 @@
 //! One JSON object a line.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use sysflow_field::Value;
+use sysflow_record::Kind;
+use sysflow_record::catalogue::CATALOGUE;
 use sysflow_record::entity::Joined;
 
-use crate::columns::{Absent, Column, Source};
+use crate::columns::{Absent, Column, Scope, Source};
 use crate::time::Clock;
 
 /// Appends `text` as a JSON string. What is not UTF-8 becomes U+FFFD.
 pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    if text.iter().all(|byte| is_plain(*byte)) {
+    if is_all_plain(text) {
         out.extend_from_slice(text);
     } else {
         for chunk in text.utf8_chunks() {
@@ -22,6 +24,12 @@ pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
+}
+
+/// Whether every byte stands for itself. Looking at all of them at once is faster than stopping early.
+fn is_all_plain(text: &[u8]) -> bool {
+    text.iter()
+        .fold(true, |plain, byte| plain & is_plain(*byte))
 }
 
 /// Whether a byte stands for itself in a JSON string whatever its neighbours are.
@@ -72,13 +80,42 @@ pub enum Layout {
 }
 
 /// Writes records as JSON objects.
+///
+/// Most of a record is the same as in the one before: what a kind of record cannot have is written as one
+/// piece, and what depends on entities alone is kept for as long as they are the same.
 #[derive(Debug)]
 pub struct Encoder {
     /// What to write, with the text that stands before each value.
     steps: Vec<(Vec<u8>, Column)>,
     end: Vec<u8>,
     clock: Clock,
+    /// How to write each kind of record, made when the first one comes.
+    plans: Vec<Option<Vec<Part>>>,
+    kept: Vec<Kept>,
+    scratch: Vec<u8>,
 }
+
+/// A piece of a record's text.
+#[derive(Debug)]
+enum Part {
+    /// The same for all records of the kind.
+    Literal(Vec<u8>),
+    /// Steps that depend on entities alone; the number of such pieces before it.
+    Entities(Range<usize>, usize),
+    /// One step.
+    Step(usize),
+}
+
+/// The text of all pieces that depend on entities, for one set of entities and kind of record.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    key: Option<([u64; 5], Kind)>,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// So many sets of entities are kept at a time.
+const MOST_KEPT: usize = 1024;
 
 impl Encoder {
     /// An encoder for these columns.
@@ -89,6 +126,17 @@ impl Encoder {
         }
     }
 
+    fn with_steps(steps: Vec<(Vec<u8>, Column)>, end: Vec<u8>) -> Self {
+        Self {
+            steps,
+            end,
+            clock: Clock::default(),
+            plans: Kind::ALL.map(|_| None).into(),
+            kept: vec![Kept::default(); MOST_KEPT],
+            scratch: Vec::new(),
+        }
+    }
+
     fn flat(columns: &[Column]) -> Self {
         let mut steps = Vec::with_capacity(columns.len());
         for (index, column) in columns.iter().enumerate() {
@@ -96,11 +144,7 @@ impl Encoder {
             steps.push((with_key(before, &column.name), column.clone()));
         }
         let end: &[u8] = if columns.is_empty() { b"{}" } else { b"}" };
-        Self {
-            steps,
-            end: end.to_vec(),
-            clock: Clock::default(),
-        }
+        Self::with_steps(steps, end.to_vec())
     }
 
     /// Groups come where their first column stands, and hold all columns of the group.
@@ -137,22 +181,110 @@ impl Encoder {
             b"," => b"}".to_vec(),
             _ => b"}}".to_vec(),
         };
-        Self {
-            steps,
-            end,
-            clock: Clock::default(),
-        }
+        Self::with_steps(steps, end)
     }
 
     /// Appends a record as one line.
     pub fn write(&mut self, joined: &Joined<'_>, out: &mut Vec<u8>) {
-        for (before, column) in &self.steps {
-            out.extend_from_slice(before);
-            write_column(joined, column, &mut self.clock, out);
+        let kind = joined.record.kind();
+        let plan = self.plans[kind as usize]
+            .take()
+            .unwrap_or_else(|| self.plan(kind));
+        let kept = self.keep(joined, kind, &plan);
+        for part in &plan {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Entities(_, number) => out.extend_from_slice(self.kept[kept].piece(*number)),
+                Part::Step(index) => {
+                    let (before, column) = &self.steps[*index];
+                    out.extend_from_slice(before);
+                    write_column(joined, column, &mut self.clock, &mut self.scratch, out);
+                }
+            }
         }
+        self.plans[kind as usize] = Some(plan);
         out.extend_from_slice(&self.end);
         out.push(b'\n');
     }
+
+    /// How to write records of a kind.
+    fn plan(&self, kind: Kind) -> Vec<Part> {
+        let mut plan: Vec<Part> = Vec::new();
+        let mut pieces = 0;
+        for (index, (before, column)) in self.steps.iter().enumerate() {
+            if let Some(value) = literal(column, kind) {
+                if let Some(Part::Literal(text)) = plan.last_mut() {
+                    text.extend_from_slice(before);
+                    text.extend_from_slice(&value);
+                } else {
+                    plan.push(Part::Literal([&before[..], &value].concat()));
+                }
+            } else if column.scope == Scope::Record {
+                plan.push(Part::Step(index));
+            } else if let Some(Part::Entities(steps, _)) = plan.last_mut() {
+                steps.end = index + 1;
+            } else {
+                plan.push(Part::Entities(index..index + 1, pieces));
+                pieces += 1;
+            }
+        }
+        plan
+    }
+
+    /// Makes sure that the text for the entities of a record is kept; returns where.
+    fn keep(&mut self, joined: &Joined<'_>, kind: Kind, plan: &[Part]) -> usize {
+        let stamps = joined.stamps();
+        let slot = (stamps[1] as usize * Kind::ALL.len() + kind as usize) % MOST_KEPT;
+        let key = Some((stamps, kind));
+        if self.kept[slot].key == key {
+            return slot;
+        }
+        let mut kept = std::mem::take(&mut self.kept[slot]);
+        kept.key = key;
+        kept.text.clear();
+        kept.ends.clear();
+        for part in plan {
+            if let Part::Entities(steps, _) = part {
+                for (before, column) in &self.steps[steps.clone()] {
+                    kept.text.extend_from_slice(before);
+                    write_column(
+                        joined,
+                        column,
+                        &mut self.clock,
+                        &mut self.scratch,
+                        &mut kept.text,
+                    );
+                }
+                kept.ends.push(kept.text.len());
+            }
+        }
+        self.kept[slot] = kept;
+        slot
+    }
+}
+
+impl Kept {
+    fn piece(&self, number: usize) -> &[u8] {
+        let start = number
+            .checked_sub(1)
+            .map_or(0, |previous| self.ends[previous]);
+        &self.text[start..self.ends[number]]
+    }
+}
+
+/// The value of a column that is the same for all records of a kind.
+fn literal(column: &Column, kind: Kind) -> Option<Vec<u8>> {
+    let id = match &column.source {
+        Source::Constant(text) => return Some(text.as_bytes().to_vec()),
+        Source::Text(_) => return None,
+        Source::Field(id, _) | Source::Json(id) | Source::IsoTime(id) => *id,
+    };
+    if CATALOGUE.field(id).kinds.contains(kind as u32) {
+        return None;
+    }
+    let mut text = Vec::new();
+    write_absent(column.absent, &mut text);
+    Some(text)
 }
 
 fn with_key(before: &[u8], key: &str) -> Vec<u8> {
@@ -162,7 +294,13 @@ fn with_key(before: &[u8], key: &str) -> Vec<u8> {
     text
 }
 
-fn write_column(joined: &Joined<'_>, column: &Column, clock: &mut Clock, out: &mut Vec<u8>) {
+fn write_column(
+    joined: &Joined<'_>,
+    column: &Column,
+    clock: &mut Clock,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) {
     match &column.source {
         Source::Field(id, arg) if !column.list => {
             let before = out.len();
@@ -205,9 +343,9 @@ fn write_column(joined: &Joined<'_>, column: &Column, clock: &mut Clock, out: &m
             }
         }
         Source::Text(write_text) => {
-            let mut text = Vec::new();
-            write_text(joined, &mut text);
-            write_string(&text, out);
+            scratch.clear();
+            write_text(joined, scratch);
+            write_string(scratch, out);
         }
         Source::Constant(text) => out.extend_from_slice(text.as_bytes()),
     }

@@ -219,7 +219,7 @@ impl Compiler {
                 quoted: operand.kind == OperandKind::Quoted,
             };
             if !word.quoted
-                && let Some(list) = self.lists.get(&word.text)
+                && let Some(list) = self.list(&word.text, scope)
             {
                 // A value from a list is reported where the list is used.
                 words.extend(list.iter().map(|inner| Word {
@@ -246,7 +246,12 @@ impl Compiler {
         scope: &mut Scope,
     ) -> Option<Vec<Word>> {
         let name = word.text.clone();
-        let Some(list) = self.lists.get(&name).filter(|_| !word.quoted).cloned() else {
+        let list = if word.quoted {
+            None
+        } else {
+            self.list(&name, scope)
+        };
+        let Some(list) = list else {
             return Some(vec![word]);
         };
         if scope.dialect == Dialect::Falco {

@@ -12,7 +12,8 @@ use crate::Dialect;
 use crate::ast::{Expression, Operand};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::items::MacroItem;
-use crate::lists::Lists;
+use crate::lists::{Lists, Word};
+use crate::names::{Named, Place};
 use crate::parser;
 use crate::program::{Builder, MAX_DEPTH, NodeId};
 use crate::source::{MappedText, Span};
@@ -33,14 +34,24 @@ pub(crate) enum Owner {
 /// The surroundings of what is being compiled.
 pub(crate) struct Scope {
     pub(crate) dialect: Dialect,
+    /// The file whose names are meant.
+    file: u32,
     owner: Owner,
     /// Indices of the problems because of which it cannot be compiled.
     faults: Vec<usize>,
 }
 
+impl Scope {
+    const fn place(&self) -> Place {
+        Place {
+            file: self.file,
+            dialect: self.dialect,
+        }
+    }
+}
+
 struct MacroDefinition {
     condition: MappedText,
-    dialect: Dialect,
     name: String,
     name_span: Span,
     state: MacroState,
@@ -56,46 +67,37 @@ enum MacroState {
     Failed(Rc<[usize]>),
 }
 
-/// Macros by name, in order of definition.
+/// All macros.
 #[derive(Default)]
 pub(crate) struct Macros {
-    definitions: Vec<MacroDefinition>,
-    by_name: HashMap<String, usize, RandomState>,
+    definitions: Named<MacroDefinition>,
 }
 
 impl Macros {
-    /// Adds a macro; a later one of the same name replaces the earlier one or adds to it. Gives the place
-    /// of the one that is replaced.
+    /// Adds a macro; a later one of the same name replaces the earlier one, for the files that see it, or
+    /// adds to it. Gives the place of one in the same file that is replaced.
     pub(crate) fn define(&mut self, item: MacroItem, dialect: Dialect) -> Option<Span> {
-        let known = self.by_name.get(&item.name.text).copied();
-        match known.map(|index| &mut self.definitions[index]) {
-            Some(known) if item.append => {
-                known.condition.append(&item.condition);
-                None
-            }
-            Some(known) => {
-                known.condition = item.condition;
-                known.dialect = dialect;
-                Some(std::mem::replace(&mut known.name_span, item.name.span))
-            }
-            None => {
-                let name_span = item.name.span;
-                let name = item.name.text;
-                self.by_name.insert(name.clone(), self.definitions.len());
-                self.definitions.push(MacroDefinition {
-                    condition: item.condition,
-                    dialect,
-                    name,
-                    name_span,
-                    state: MacroState::Waiting,
-                });
-                None
-            }
+        let name = item.name.text;
+        if item.append
+            && let Some(known) = self.definitions.last_mut(&name)
+        {
+            known.condition.append(&item.condition);
+            return None;
         }
+        let place = Place::new(item.name.span, dialect);
+        let definition = MacroDefinition {
+            condition: item.condition,
+            name: name.clone(),
+            name_span: item.name.span,
+            state: MacroState::Waiting,
+        };
+        let replaced = self.definitions.define(&name, place, definition);
+        replaced.map(|replaced| replaced.name_span)
     }
 
+    /// Whether any file defines such a macro.
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.by_name.contains_key(name)
+        self.definitions.contains(name)
     }
 }
 
@@ -138,6 +140,7 @@ impl Compiler {
     ) -> Option<NodeId> {
         let mut scope = Scope {
             dialect,
+            file: text.span.file,
             owner,
             faults: Vec::new(),
         };
@@ -156,11 +159,26 @@ impl Compiler {
         node
     }
 
-    /// Compiles the macros that nothing has asked for yet, so that their faults are known.
-    pub(crate) fn remaining_macros(&mut self) {
-        for index in 0..self.macros.definitions.len() {
+    /// Compiles the macros and opens the lists that nothing has asked for yet, so that their faults are
+    /// known.
+    pub(crate) fn remaining_names(&mut self) {
+        for index in self.macros.definitions.standing() {
             let _ = self.macro_node(index);
         }
+        let is_macro = |name: &str| self.macros.contains(name);
+        self.lists.open_remaining(&is_macro, &mut self.problems);
+    }
+
+    /// Whether a name stands for a list.
+    pub(crate) fn names_list(&self, name: &str, scope: &Scope) -> bool {
+        self.lists.find(name, scope.place()).is_some()
+    }
+
+    /// The values of the list that a name stands for, or `None` if there is no such list.
+    pub(crate) fn list(&mut self, name: &str, scope: &Scope) -> Option<Rc<[Word]>> {
+        let list = self.lists.find(name, scope.place())?;
+        let is_macro = |name: &str| self.macros.contains(name);
+        Some(self.lists.open(list, &is_macro, &mut self.problems))
     }
 
     /// The problems, with the consequences of those that lie in macros.
@@ -233,7 +251,7 @@ impl Compiler {
 
     /// A bare word where a check is expected.
     fn name(&mut self, name: &Operand, scope: &mut Scope) -> Option<NodeId> {
-        if let Some(index) = self.macros.by_name.get(&name.text).copied() {
+        if let Some(index) = self.macros.definitions.find(&name.text, scope.place()) {
             if self.level > MAX_LEVEL {
                 self.too_deep(name.span, scope);
                 return None;
@@ -254,12 +272,12 @@ impl Compiler {
                 }
             };
         }
-        let problem = self.not_a_macro(name);
+        let problem = self.not_a_macro(name, scope);
         self.fault(scope, problem);
         None
     }
 
-    fn not_a_macro(&self, name: &Operand) -> Diagnostic {
+    fn not_a_macro(&self, name: &Operand, scope: &Scope) -> Diagnostic {
         let text = name.text.as_str();
         match self.catalogue.resolve(text) {
             Ok(resolved) => {
@@ -279,26 +297,28 @@ impl Compiler {
         }
         let message = format!("there is no macro `{text}`");
         let problem = Diagnostic::error(Code::UndefinedMacro, name.span, message);
-        if self.lists.get(text).is_some() {
+        if self.names_list(text, scope) {
             return problem.help(format!(
                 "`{text}` is a list; write `FIELD in ({text})` to compare with its values"
             ));
         }
-        match nearest(text, self.macros.by_name.keys().map(String::as_str)) {
+        match nearest(text, self.macros.definitions.names()) {
             Some(known) => problem.help(format!("did you mean `{known}`?")),
             None => problem,
         }
     }
 
     fn macro_node(&mut self, index: usize) -> MacroState {
-        let definition = &mut self.macros.definitions[index];
+        let place = self.macros.definitions.place(index);
+        let definition = self.macros.definitions.get_mut(index);
         match definition.state {
             MacroState::Waiting => definition.state = MacroState::Open,
             _ => return definition.state.clone(),
         }
         let condition = definition.condition.clone();
         let mut scope = Scope {
-            dialect: definition.dialect,
+            dialect: place.dialect,
+            file: place.file,
             owner: Owner::Macro(definition.name.clone()),
             faults: Vec::new(),
         };
@@ -313,7 +333,7 @@ impl Compiler {
             scope.faults.dedup();
             MacroState::Failed(scope.faults.into())
         };
-        self.macros.definitions[index].state = state.clone();
+        self.macros.definitions.get_mut(index).state = state.clone();
         state
     }
 

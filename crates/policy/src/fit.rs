@@ -192,7 +192,7 @@ impl Compiler {
         }
         let mut reported = Vec::new();
         for word in words {
-            let is_list = self.lists.get(&word.text).is_some();
+            let is_list = self.names_list(&word.text, scope);
             if field.domain.contains(&word.text.as_str())
                 || word.text.is_empty()
                 || (is_list && scope.dialect == Dialect::SysFlow)

@@ -27,11 +27,24 @@
 //! | truth values | `true`, `false` in any case, 0, 1 | `true`, `false`, 0, 1 |
 //! | the name of a list after `=` | a text, with a warning | its only item |
 //!
+//! # What a name means
+//!
+//! Macros and lists may be used before they are defined, and across files. Where several files define one
+//! name, the dialect of the file that *uses* it decides:
+//!
+//! - Falco: the last definition counts, for rules of earlier files too; `append: true` adds to it.
+//! - SysFlow: what later files define changes nothing in a file. A name is the last definition of the file
+//!   itself, also if it stands behind the use, else that of the latest file before it. Only a name that
+//!   neither defines is looked for in later files, where the first one counts (the original took it for
+//!   false).
+//!
+//! Names within a macro or a list are looked up from where it is defined, not from where it is used.
+//!
 //! # The way through the crate
 //!
 //! ```text
 //! files ─ document ─► items ─ lexer, parser ─► ast ─ compile, check, fit ─► program ─► eval
-//!                       └─► lists, macros ───────────┘     └─ predicate ─ test ──┘
+//!                       └─► names: lists, macros ────┘     └─ predicate ─ test ──┘
 //! ```
 
 mod ast;
@@ -56,6 +69,7 @@ mod loader;
 mod loader_tests;
 #[cfg(test)]
 mod message_tests;
+mod names;
 mod parser;
 mod pattern;
 mod predicate;

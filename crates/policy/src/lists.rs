@@ -1,6 +1,6 @@
 //! Lists of values, with the lists inside them opened up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use foldhash::fast::RandomState;
@@ -9,6 +9,7 @@ use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::items::ListItem;
 use crate::lexer::unquote_item;
+use crate::names::{Named, Place};
 use crate::source::{MappedText, Span};
 
 /// How deep lists may lie in one another.
@@ -23,91 +24,103 @@ pub(crate) struct Word {
     pub(crate) quoted: bool,
 }
 
+/// A list among all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListId(usize);
+
 struct Definition {
+    name: String,
     name_span: Span,
     words: Vec<Word>,
+    opened: Option<Rc<[Word]>>,
 }
 
-/// All lists by name.
+/// All lists.
 #[derive(Default)]
 pub(crate) struct Lists {
-    definitions: HashMap<String, Definition, RandomState>,
-    /// In order of definition, so that problems are found in the same order every time.
-    order: Vec<String>,
-    opened: HashMap<String, Rc<[Word]>, RandomState>,
+    definitions: Named<Definition>,
 }
 
 impl Lists {
-    /// Adds a list; a later one of the same name replaces the earlier one or adds to it. Gives the place
-    /// of the one that is replaced.
+    /// Adds a list; a later one of the same name replaces the earlier one, for the files that see it, or
+    /// adds to it. Gives the place of one in the same file that is replaced.
     pub(crate) fn define(&mut self, item: &ListItem, dialect: Dialect) -> Option<Span> {
         let words = item.items.iter().map(|text| word(text, dialect));
         let name = &item.name.text;
-        if let Some(known) = self.definitions.get_mut(name)
-            && item.append
+        if item.append
+            && let Some(known) = self.definitions.last_mut(name)
         {
             known.words.extend(words);
             return None;
         }
         let definition = Definition {
+            name: name.clone(),
             name_span: item.name.span,
             words: words.collect(),
+            opened: None,
         };
-        let replaced = self.definitions.insert(name.clone(), definition);
-        if replaced.is_none() {
-            self.order.push(name.clone());
-        }
+        let place = Place::new(item.name.span, dialect);
+        let replaced = self.definitions.define(name, place, definition);
         replaced.map(|replaced| replaced.name_span)
     }
 
-    /// Opens all lists. Names of macros among the values are pointed out.
-    pub(crate) fn open(&mut self, is_macro: impl Fn(&str) -> bool, problems: &mut Vec<Diagnostic>) {
-        for name in std::mem::take(&mut self.order) {
-            let _ = self.open_one(&name, &mut Vec::new(), problems);
-            let Some(definition) = self.definitions.get(&name) else {
-                continue;
-            };
-            for word in &definition.words {
-                if !self.definitions.contains_key(&word.text)
-                    && looks_like_macro(word)
-                    && is_macro(&word.text)
-                {
-                    problems.push(macro_as_value(word));
-                }
-            }
-            self.order.push(name);
-        }
+    /// The list that a name stands for at a place.
+    pub(crate) fn find(&self, name: &str, place: Place) -> Option<ListId> {
+        self.definitions.find(name, place).map(ListId)
     }
 
-    /// The values of a list, or `None` if there is no such list.
-    pub(crate) fn get(&self, name: &str) -> Option<&Rc<[Word]>> {
-        self.opened.get(name)
-    }
-
-    fn open_one(
+    /// The values of a list, with the lists inside it opened. Names of macros among them are pointed out
+    /// when it is opened for the first time.
+    pub(crate) fn open(
         &mut self,
-        name: &str,
-        path: &mut Vec<String>,
+        list: ListId,
+        is_macro: &dyn Fn(&str) -> bool,
         problems: &mut Vec<Diagnostic>,
-    ) -> Option<Rc<[Word]>> {
-        if let Some(opened) = self.opened.get(name) {
-            return Some(Rc::clone(opened));
+    ) -> Rc<[Word]> {
+        self.open_within(list, &mut Vec::new(), is_macro, problems)
+    }
+
+    /// Opens the lists that nothing has asked for yet, so that their problems are known.
+    pub(crate) fn open_remaining(
+        &mut self,
+        is_macro: &dyn Fn(&str) -> bool,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        for index in self.definitions.standing() {
+            let _ = self.open(ListId(index), is_macro, problems);
         }
-        let definition = self.definitions.get(name)?;
-        let words = definition.words.clone();
+    }
+
+    fn open_within(
+        &mut self,
+        list: ListId,
+        path: &mut Vec<ListId>,
+        is_macro: &dyn Fn(&str) -> bool,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Rc<[Word]> {
+        let definition = self.definitions.get(list.0);
+        if let Some(opened) = &definition.opened {
+            return Rc::clone(opened);
+        }
+        let name = definition.name.clone();
         let name_span = definition.name_span;
-        path.push(name.to_owned());
+        let words = definition.words.clone();
+        let place = self.definitions.place(list.0);
+        path.push(list);
         let mut opened: Vec<Word> = Vec::with_capacity(words.len());
         let mut seen: HashSet<String, RandomState> = HashSet::default();
         for word in words {
-            let is_list = !word.quoted && self.definitions.contains_key(&word.text);
-            if !is_list {
+            let inner = self.find(&word.text, place).filter(|_| !word.quoted);
+            let Some(inner) = inner else {
+                if looks_like_macro(&word) && is_macro(&word.text) {
+                    problems.push(macro_as_value(&word));
+                }
                 if seen.insert(word.text.clone()) {
                     opened.push(word);
                 }
                 continue;
-            }
-            let is_cycle = path.contains(&word.text);
+            };
+            let is_cycle = path.contains(&inner);
             if is_cycle || path.len() >= MAX_DEPTH {
                 let (code, message) = if is_cycle {
                     let message = format!("the list `{name}` holds itself through `{}`", word.text);
@@ -121,8 +134,8 @@ impl Lists {
                 problems.push(problem.also(name_span, "in this list"));
                 continue;
             }
-            let inner = self.open_one(&word.text, path, problems);
-            for word in inner.iter().flat_map(|words| words.iter()) {
+            let inner = self.open_within(inner, path, is_macro, problems);
+            for word in inner.iter() {
                 if seen.insert(word.text.clone()) {
                     opened.push(word.clone());
                 }
@@ -130,8 +143,8 @@ impl Lists {
         }
         path.pop();
         let opened: Rc<[Word]> = opened.into();
-        self.opened.insert(name.to_owned(), Rc::clone(&opened));
-        Some(opened)
+        self.definitions.get_mut(list.0).opened = Some(Rc::clone(&opened));
+        opened
     }
 }
 
@@ -178,8 +191,11 @@ mod tests {
             lists.define(definition, Dialect::Falco);
         }
         let mut problems = Vec::new();
-        lists.open(|name| name == "a_macro", &mut problems);
-        let words = lists.get(name).unwrap();
+        let is_macro = |name: &str| name == "a_macro";
+        let place = Place::new(Span::default(), Dialect::Falco);
+        let list = lists.find(name, place).unwrap();
+        let words = lists.open(list, &is_macro, &mut problems);
+        lists.open_remaining(&is_macro, &mut problems);
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         (texts.join(" "), problems.iter().map(|p| p.code).collect())
     }

@@ -154,19 +154,18 @@ fn redefined(kind: &str, name: &MappedText, earlier: Option<Span>, problems: &mu
 
 fn compile<V: View>(
     definitions: Definitions,
-    mut problems: Vec<Diagnostic>,
+    problems: Vec<Diagnostic>,
     sources: Sources,
 ) -> (RuleSet<V>, Diagnostics) {
     let catalogue = V::catalogue();
     let Definitions {
-        mut lists,
+        lists,
         macros,
         rules,
         drops,
         counts,
         ..
     } = definitions;
-    lists.open(|name| macros.contains(name), &mut problems);
     let mut compiler = Compiler::new(catalogue, lists, macros, problems);
     let mut compiled_drops = Vec::new();
     for (drop, dialect) in &drops {
@@ -209,7 +208,7 @@ fn compile<V: View>(
             compiled_rules.push((item, dialect, root, output, kinds));
         }
     }
-    compiler.remaining_macros();
+    compiler.remaining_names();
     let (builder, problems) = compiler.into_problems();
 
     let mut drop_index = Index::new(catalogue);

@@ -190,6 +190,99 @@ fn later_files_change_earlier_ones() {
     assert!(problems.contains("there is no rule `C` yet"), "{problems}");
 }
 
+/// A rule of the SysFlow dialect, which its prefilter shows.
+fn rule(number: u32, condition: &str) -> String {
+    format!("- rule: R{number}\n  desc: d\n  condition: {condition}\n  prefilter: [PE]\n")
+}
+
+/// The original compiles a file when it has read it, so what follows changes nothing.
+#[test]
+fn later_sysflow_files_leave_earlier_ones_alone() {
+    let with_macro = |number, exe: &str| {
+        let rule = rule(number, "m");
+        format!("{rule}- macro: m\n  condition: sf.proc.exe = {exe}\n")
+    };
+    let files = [
+        &with_macro(0, "a"),
+        &rule(1, "m"),
+        &with_macro(2, "c"),
+        &rule(3, "m"),
+    ];
+    let (set, problems) = load_files(&files.map(String::as_str));
+    assert_eq!(problems, "");
+    assert_eq!(matches(&set, &toy(0, "a")), ["R0", "R1"]);
+    assert_eq!(matches(&set, &toy(0, "c")), ["R2", "R3"]);
+
+    // Files of lists show no dialect; that of the rules counts.
+    let list = |exe: &str| format!("- list: l\n  items: [{exe}]\n");
+    let uses = |number| rule(number, "sf.proc.exe in (l, x)");
+    let files = [list("a") + &uses(0), list("b"), uses(2), list("c")];
+    let (set, problems) = load_files(&files.each_ref().map(String::as_str));
+    assert_eq!(problems, "");
+    assert_eq!(matches(&set, &toy(0, "a")), ["R0"]);
+    assert_eq!(matches(&set, &toy(0, "b")), ["R2"]);
+    assert_eq!(matches(&set, &toy(0, "c")), [""; 0]);
+    assert_eq!(matches(&set, &toy(0, "x")), ["R0", "R2"]);
+}
+
+#[test]
+fn names_that_only_later_files_define_are_found_there() {
+    let files = [
+        &*rule(0, "m"),
+        "- macro: m\n  condition: sf.proc.exe in (l)\n",
+        "- macro: m\n  condition: sf.proc.exe = b\n- list: l\n  items: [a]\n",
+        "- drop: d\n  condition: sf.proc.pid = 9\n- list: l\n  items: [c]\n",
+    ];
+    let (set, problems) = load_files(&files);
+    assert_eq!(problems, "");
+    assert_eq!(matches(&set, &toy(0, "a")), ["R0"]);
+    assert_eq!(matches(&set, &toy(0, "b")), [""; 0]);
+    assert_eq!(matches(&set, &toy(0, "c")), [""; 0]);
+}
+
+#[test]
+fn names_within_macros_and_lists_belong_to_their_own_file() {
+    let base = "- list: inner\n  items: [a]\n- list: outer\n  items: [inner]\n\
+        - macro: inside\n  condition: sf.proc.exe in (outer)\n\
+        - macro: m\n  condition: inside or sf.proc.exe = z\n";
+    let change = "- list: inner\n  items: [b]\n- macro: inside\n  condition: sf.proc.exe = c\n";
+    let both = format!("{change}{}", rule(1, "m or sf.proc.exe in (outer)"));
+    let (set, problems) = load_files(&[base, &both]);
+    assert_eq!(problems, "");
+    for (exe, count) in [("a", 1), ("b", 0), ("c", 0), ("z", 1)] {
+        assert_eq!(matches(&set, &toy(0, exe)).len(), count, "{exe}");
+    }
+}
+
+#[test]
+fn the_dialect_of_the_user_decides_which_definition_counts() {
+    let sysflow = |exe: &str| format!("- macro: m\n  condition: sf.proc.exe = {exe}\n");
+    let falco = "- rule: F\n  desc: d\n  condition: m\n  output: o\n  priority: INFO\n";
+    let first = sysflow("a") + &rule(0, "m");
+    let (set, problems) = load_files(&[&first, falco, &sysflow("b")]);
+    assert_eq!(problems, "");
+    assert_eq!(matches(&set, &toy(0, "a")), ["R0"]);
+    assert_eq!(matches(&set, &toy(0, "b")), ["F"]);
+    let replaced = "- macro: m\n  condition: proc.exe = c\n";
+    let (set, _) = load_files(&[&first, falco, replaced]);
+    assert_eq!(matches(&set, &toy(0, "a")), ["R0"]);
+    assert_eq!(matches(&set, &toy(0, "c")), ["F"]);
+}
+
+#[test]
+fn faults_count_where_somebody_may_see_them() {
+    let faulty = "- macro: m\n  condition: proc.exf = a\n- list: l\n  items: [l]\n";
+    let good = "- macro: m\n  condition: proc.exe = a\n- list: l\n  items: [b]\n";
+    let (_, problems) = load_files(&[faulty, good]);
+    assert_eq!(problems, "", "Falco's last definition replaces a bad one");
+    let drop = "- drop: d\n  condition: sf.proc.pid = 9\n";
+    let (_, problems) = load_files(&[&format!("{drop}{faulty}"), good]);
+    assert!(
+        problems.contains("proc.exf") && problems.contains("holds itself"),
+        "{problems}"
+    );
+}
+
 #[test]
 fn an_error_in_an_appended_part_is_found_in_its_own_file() {
     let base = "- macro: m\n  condition: sf.type = PE\n";

@@ -97,8 +97,8 @@ impl<V: View> RuleSet<V> {
     /// Loads rules, drops, macros and lists. This never fails as a whole: items with errors are left
     /// out, and every problem is in the diagnostics.
     ///
-    /// Macros and lists may be used before they are defined and across files. A later definition
-    /// replaces an earlier one everywhere, or adds to it (`append: true` of Falco's).
+    /// The order of the files counts where several define a macro or a list of one name: see
+    /// [the crate](crate#what-a-name-means).
     pub fn load(files: Vec<SourceFile>, options: &LoadOptions) -> (Self, Diagnostics) {
         loader::load(files, options)
     }

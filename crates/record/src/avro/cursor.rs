@@ -56,9 +56,32 @@ impl<'a> Cursor<'a> {
             self.rest = rest;
             return Ok(unzigzag(u64::from(*byte)));
         }
-        self.long_slow()
+        // Away from the end of the data, up to ten bytes are taken apart at once.
+        let Some((window, _)) = self.rest.split_first_chunk::<10>() else {
+            return self.long_slow();
+        };
+        let [low @ .., ninth, tenth] = *window;
+        let word = u64::from_le_bytes(low);
+        let last_bytes = !word & 0x8080_8080_8080_8080;
+        let (encoded, length) = if last_bytes != 0 {
+            let bits = last_bytes.trailing_zeros() + 1;
+            (
+                seven_bits_of_each(word & (u64::MAX >> (64 - bits))),
+                bits as usize / 8,
+            )
+        } else if ninth < 0x80 {
+            (seven_bits_of_each(word) | u64::from(ninth) << 56, 9)
+        } else if tenth <= 1 {
+            let high = u64::from(ninth & 0x7f) << 56 | u64::from(tenth) << 63;
+            (seven_bits_of_each(word) | high, 10)
+        } else {
+            return Err(DatumError::IntegerTooLong);
+        };
+        self.rest = &self.rest[length..];
+        Ok(unzigzag(encoded))
     }
 
+    #[cold]
     fn long_slow(&mut self) -> Result<i64, DatumError> {
         let mut encoded = 0_u64;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
@@ -142,6 +165,13 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The low seven bits of each byte, side by side.
+const fn seven_bits_of_each(word: u64) -> u64 {
+    let pairs = (word & 0x007f_007f_007f_007f) | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let quads = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (quads & 0x0fff_ffff) | (quads & 0x0fff_ffff_0000_0000) >> 4
+}
+
 const fn unzigzag(encoded: u64) -> i64 {
     (encoded >> 1) as i64 ^ -((encoded & 1) as i64)
 }
@@ -165,6 +195,24 @@ mod tests {
         assert_eq!(long(&[0x80]), Err(DatumError::UnexpectedEnd));
         assert_eq!(long(&[0xff; 10]), Err(DatumError::IntegerTooLong));
         assert_eq!(long(&[0xff; 12]), Err(DatumError::IntegerTooLong));
+    }
+
+    #[test]
+    fn long_integers_are_read_alike_at_the_end_and_away_from_it() {
+        let mut value = 1_i64;
+        for _ in 0..64 {
+            for near in [value - 1, value, value.wrapping_neg()] {
+                let mut data = Vec::new();
+                crate::avro::write_long(near, &mut data);
+                assert_eq!(Cursor::new(&data).long(), Ok(near));
+                let length = data.len();
+                data.extend_from_slice(&[0xff; 12]);
+                let mut cursor = Cursor::new(&data);
+                assert_eq!(cursor.long(), Ok(near));
+                assert_eq!(cursor.rest().len(), data.len() - length);
+            }
+            value = value.wrapping_mul(2).wrapping_add(1);
+        }
     }
 
     #[test]

@@ -9,10 +9,12 @@ use std::net::IpAddr;
 use sysflow_field::{Arg, Argument, Role, Value};
 
 use super::access::Connection;
+use super::capabilities::with_names;
 use super::declare::{
     ANY, Emit, FILE_EVENT, FILE_FLOW, FLOW, NETWORK, OPERATION, PROCESS, PROCESS_EVENT, RESULT,
     text,
 };
+use super::mounts;
 use super::sysflow::emit_env;
 use crate::entity::{Joined, KeptContainer, KeptProcess};
 use crate::errno;
@@ -238,7 +240,30 @@ fields! {
     PROC_EXE_INO_MTIME = "proc.exe_ino.mtime": Time, PROCESS,
         "Modification of the executable, ns since the epoch (native recordings)."
         => scalar |j| exe_inode(j, 2);
+    PROC_EXE_INO_AGE = "proc.exe_ino.ctime_duration_proc_start": Duration, PROCESS,
+        "Age of the executable's status when the process began, ns (native recordings)."
+        => scalar |j| {
+            let process = j.process?;
+            let (start, change) = (process.oid.create_ts, process.exe_inode[1]);
+            (start != 0 && change != 0).then(|| Value::Int(start - change))
+        };
+    PROC_SNAME = "proc.sname": Text, PROCESS,
+        "Short name of the eldest ancestor in the same session, its leader (native recordings)."
+        => scalar |j| {
+            let session = Some(j.process?.sid).filter(|sid| *sid != 0)?;
+            let members = j.lineage().take_while(|ancestor| ancestor.sid == session);
+            members.last().map(|leader| text(comm(leader)))
+        };
 
+    THREAD_CAP_PERMITTED = "thread.cap_permitted": Text, PROCESS,
+        "Permitted capabilities: CAP_ names joined with blanks (native recordings)."
+        => each |j, _, emit| emit_capabilities(j, 0, emit);
+    THREAD_CAP_EFFECTIVE = "thread.cap_effective": Text, PROCESS,
+        "Effective capabilities: CAP_ names joined with blanks (native recordings)."
+        => each |j, _, emit| emit_capabilities(j, 1, emit);
+    THREAD_CAP_INHERITABLE = "thread.cap_inheritable": Text, PROCESS,
+        "Inheritable capabilities: CAP_ names joined with blanks (native recordings)."
+        => each |j, _, emit| emit_capabilities(j, 2, emit);
     THREAD_TID = "thread.tid": Int, OPERATION, "Id of the thread that acted."
         => scalar |j| j.tid().map(Value::Int);
     USER_UID = "user.uid": Int, PROCESS, "Effective user id."
@@ -292,6 +317,22 @@ fields! {
         "Mounts as source:destination:mode:writable:propagation (native recordings)."
         => each |j, _, emit| if let Some(container) = j.container {
             emit.texts(container.mounts().iter());
+        };
+    CONTAINER_MOUNT_DEST = "container.mount.dest": Path { argument: Argument::Key }, PROCESS,
+        "Destination of the first mount whose source fits the pattern in brackets, or of the mount at that \
+         position (native recordings)."
+        => each |j, arg, emit| if let (Some(container), Arg::Key(wanted)) = (j.container, arg) {
+            emit.texts(mounts::destination(container.mounts().iter(), wanted));
+        };
+    CONTAINER_START_TS = "container.start_ts": Time, PROCESS,
+        "Start of the first process of the container, ns since the epoch."
+        => scalar |j| {
+            let container = j.process?.container_id()?;
+            let first = j
+                .lineage()
+                .take_while(|ancestor| ancestor.container_id() == Some(container))
+                .find(|ancestor| ancestor.entry)?;
+            Some(first.oid.create_ts).filter(|ts| *ts != 0).map(Value::Int)
         };
     K8S_POD_NAME = "k8s.pod.name": Text, PROCESS, "Name of the pod."
         => scalar |j| Some(text(j.pod?.name()));
@@ -514,6 +555,18 @@ fn is_native(joined: &Joined<'_>) -> bool {
 fn exe_flag(joined: &Joined<'_>, flag: i32) -> Option<Value<'static>> {
     let process = joined.process.filter(|_| is_native(joined))?;
     Some(Value::Bool(process.exe_flags & flag != 0))
+}
+
+fn emit_capabilities<F>(joined: &Joined<'_>, set: usize, emit: &mut Emit<F>)
+where
+    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
+{
+    let Some(process) = joined.process.filter(|_| is_native(joined)) else {
+        return;
+    };
+    with_names(process.capabilities[set], |names| {
+        emit.value(Value::Text(names))
+    });
 }
 
 fn exe_inode(joined: &Joined<'_>, index: usize) -> Option<Value<'static>> {

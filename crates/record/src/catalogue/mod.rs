@@ -1,6 +1,6 @@
 //! The fields of a joined record.
 //!
-//! Each field is declared once, in [`sysflow`] (the attributes of SysFlow, `sf.*`) or in [`falco`] (the names
+//! Each field is declared once, in `sysflow` (the attributes of SysFlow, `sf.*`) or in `falco` (the names
 //! of Falco that a record can answer): name, type, meaning, the kinds of record that carry it, and how it
 //! is answered. [`CATALOGUE`] is all of them; [`Joined`] is their [`View`].
 //!
@@ -8,9 +8,11 @@
 //! ("Falco rules language"). [`Joined::answer`] tells the two apart for output.
 
 mod access;
+mod capabilities;
 #[macro_use]
 mod declare;
 mod falco;
+mod mounts;
 mod names;
 mod sysflow;
 

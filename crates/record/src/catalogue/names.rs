@@ -121,6 +121,11 @@ const fn foreign(name: &'static str, reason: &'static str) -> Foreign {
     Foreign { name, reason }
 }
 
+/// Rules mostly ask whether an address does *not* belong to a network: an answer for some flows only would
+/// make the others alerts.
+const LOCAL_END: &str =
+    "needs to know which end is local, which only flows with a connect or accept tell";
+
 /// Fields of Falco that no record can answer. Each covers the names below it.
 pub const FOREIGN: &[Foreign] = &[
     foreign("evt.args", "needs the arguments of the system call"),
@@ -144,16 +149,15 @@ pub const FOREIGN: &[Foreign] = &[
         "needs the state of the socket at the event",
     ),
     foreign("fd.nameraw", "needs the path as the program gave it"),
-    foreign("fd.lip", "needs to know which end is local"),
-    foreign("fd.rip", "needs to know which end is local"),
-    foreign("fd.lport", "needs to know which end is local"),
-    foreign("fd.rport", "needs to know which end is local"),
-    foreign("fd.lnet", "needs to know which end is local"),
-    foreign("fd.rnet", "needs to know which end is local"),
+    foreign("fd.lip", LOCAL_END),
+    foreign("fd.rip", LOCAL_END),
+    foreign("fd.lport", LOCAL_END),
+    foreign("fd.rport", LOCAL_END),
+    foreign("fd.lnet", LOCAL_END),
+    foreign("fd.rnet", LOCAL_END),
     foreign("fd.cip.name", "needs names of addresses"),
     foreign("fd.sip.name", "needs names of addresses"),
     foreign("fd.types", "needs the descriptors of the system call"),
-    foreign("proc.sname", "needs the session of the process"),
     foreign(
         "proc.is_vpgid_leader",
         "needs the process group inside the namespace",
@@ -165,7 +169,6 @@ pub const FOREIGN: &[Foreign] = &[
     foreign("user.homedir", "needs the user database of the host"),
     foreign("user.shell", "needs the user database of the host"),
     foreign("user.loginname", "needs the user database of the host"),
-    foreign("container.start_ts", "needs the start of the container"),
     foreign("container.healthcheck", "needs the runtime's configuration"),
     foreign("container.label", "needs the runtime's labels"),
     foreign("k8s.pod.label", "needs the labels of the pod"),

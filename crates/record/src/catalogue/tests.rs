@@ -1,5 +1,6 @@
 //! Tests of the catalogue.
 use super::*;
+use crate::avro::Array;
 use crate::entity::Tables;
 use crate::model::*;
 use crate::{Foid, Oid, OpFlags, Record};
@@ -203,4 +204,146 @@ fn process_digests_are_those_of_the_original() {
             [digest]
         );
     }
+}
+
+#[test]
+fn native_recordings_tell_capabilities_mounts_and_sessions() {
+    let mounts = ["/proc/1:/host/proc:ro".into()];
+    let own = |pid| Oid {
+        create_ts: pid,
+        hpid: pid,
+    };
+    let member = |pid, exe: &'static str, sid| {
+        Record::Process(Process {
+            oid: own(pid),
+            poid: (pid > 1).then(|| own(pid - 1)),
+            exe: exe.into(),
+            sid,
+            container_id: (sid == 7).then_some("c0ffee".into()),
+            entry: pid < 3,
+            cap_effective: 1 | 1 << 40,
+            exe_ctime: 1,
+            ..Process::default()
+        })
+    };
+    let recording = |version| {
+        tables(&[
+            Record::Header(Header {
+                version,
+                ..Header::default()
+            }),
+            Record::Container(Container {
+                id: "c0ffee".into(),
+                mounts: Array::from(&mounts[..]),
+                ..Container::default()
+            }),
+            member(1, "/sbin/init", 1),
+            member(2, "/bin/sh", 7),
+            member(3, "/bin/ls", 7),
+        ])
+    };
+    let event = |pid| {
+        Record::ProcessEvent(ProcessEvent {
+            proc_oid: own(pid),
+            ..ProcessEvent::default()
+        })
+    };
+
+    let mut native = recording(i64::from(crate::NATIVE_VERSION));
+    let in_container = event(3);
+    let joined = native.join(&in_container).unwrap();
+    let effective = value(&joined, "thread.cap_effective");
+    assert_eq!(effective, ["CAP_CHOWN CAP_CHECKPOINT_RESTORE"]);
+    assert_eq!(value(&joined, "thread.cap_permitted"), [""]);
+    assert_eq!(value(&joined, "thread.cap_inheritable"), [""]);
+    assert_eq!(value(&joined, "proc.sname"), ["sh"]);
+    assert_eq!(value(&joined, "container.start_ts"), ["2"]);
+    let age = value(&joined, "proc.exe_ino.ctime_duration_proc_start");
+    assert_eq!(age, ["2"]);
+    for (wanted, found) in [
+        ("/proc*", &["/host/proc"][..]),
+        ("0", &["/host/proc"]),
+        ("/proc", &[]),
+    ] {
+        let name = format!("container.mount.dest[{wanted}]");
+        assert_eq!(value(&joined, &name), found, "{name}");
+    }
+    let on_host = event(1);
+    let joined = native.join(&on_host).unwrap();
+    assert_eq!(value(&joined, "proc.sname"), ["init"]);
+    assert_eq!(value(&joined, "container.start_ts"), [""; 0]);
+
+    // A classic recording says nothing of capabilities, which is not that there are none.
+    let mut classic = recording(5);
+    let joined = classic.join(&in_container).unwrap();
+    assert_eq!(value(&joined, "thread.cap_effective"), [""; 0]);
+}
+
+/// The columns of a line of comma-separated values.
+fn columns(line: &str) -> Vec<String> {
+    let (mut columns, mut quoted) = (vec![String::new()], false);
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => columns.push(String::new()),
+            other => columns.last_mut().unwrap().push(other),
+        }
+    }
+    columns
+}
+
+/// Fields that published rules use and no record answers.
+const BEYOND_RECORDS: [&str; 22] = [
+    "evt.arg.cmd",
+    "evt.arg.domain",
+    "evt.arg.fd",
+    "evt.arg.filename",
+    "evt.arg.mode",
+    "evt.arg.request",
+    "evt.args",
+    "evt.buffer",
+    "evt.is_open_exec",
+    "fd.cip.name",
+    "fd.connected",
+    "fd.lip.name",
+    "fd.lport",
+    "fd.name_changed",
+    "fd.nameraw",
+    "fd.rip",
+    "fd.rip.name",
+    "fd.rnet",
+    "fd.rport",
+    "fd.sip.name",
+    "proc.is_vpgid_leader",
+    "user.loginname",
+];
+
+/// Every field that published rules of Falco use is answered, or said to be beyond records and why.
+#[test]
+fn fields_of_falcos_rules_are_known() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/reference/falco-fields.csv");
+    let Ok(table) = std::fs::read_to_string(&path) else {
+        println!("skipped: {} is not there", path.display());
+        return;
+    };
+    let mut lines = table.lines().map(columns);
+    let head = lines.next().unwrap();
+    let column = |name: &str| head.iter().position(|known| known == name).unwrap();
+    let (status, arg) = (column("sysflow_status"), column("arg"));
+    let mut beyond = Vec::new();
+    for line in lines.filter(|line| !line[status].is_empty()) {
+        let field = line[0].as_str();
+        let asked = if line[arg].starts_with("required") {
+            format!("{field}[0]")
+        } else {
+            field.to_owned()
+        };
+        match CATALOGUE.resolve(&asked) {
+            Ok(_) => {}
+            Err(sysflow_field::Unresolved::Foreign { .. }) => beyond.push(field.to_owned()),
+            Err(other) => panic!("{asked}: {other:?}"),
+        }
+    }
+    assert_eq!(beyond, BEYOND_RECORDS);
 }

@@ -103,9 +103,9 @@ impl Decoder {
                 output.reserve_exact(output.len().max(64 * 1024).min(room));
             }
             let before = output.len();
-            let status = self
-                .inflate
-                .decompress_vec(&input[done..], output, FlushDecompress::None);
+            let status =
+                self.inflate
+                    .decompress_vec(&input[done..], output, FlushDecompress::Finish);
             match status {
                 Ok(Status::StreamEnd) if output.len() > limit => {
                     return Err(BlockProblem::TooLarge(output.len() as u64));

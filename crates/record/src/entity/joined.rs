@@ -33,6 +33,18 @@ pub struct Joined<'t> {
 }
 
 impl<'t> Joined<'t> {
+    /// Numbers that tell the entities of this record from all others of the stream: header, process, parent,
+    /// container and pod; 0 for one that there is not. What depends on these alone can be kept by them.
+    pub fn stamps(&self) -> [u64; 5] {
+        [
+            self.header.map_or(0, |header| header.stamp),
+            self.process.map_or(0, |process| process.stamp),
+            self.parent.map_or(0, |parent| parent.stamp),
+            self.container.map_or(0, |container| container.stamp),
+            self.pod.map_or(0, |pod| pod.stamp),
+        ]
+    }
+
     /// The process itself, its parent, its grandparent and so on, as far as they are known.
     pub const fn lineage(&self) -> Ancestors<'t> {
         Ancestors {

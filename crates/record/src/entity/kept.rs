@@ -17,15 +17,18 @@ const MAP_OVERHEAD: usize = 48;
 /// The header of the recording in hand.
 #[derive(Clone, Debug)]
 pub struct KeptHeader {
+    /// A number that no other entity of the stream has had.
+    pub(super) stamp: u64,
     /// The schema version.
     pub version: i64,
     texts: Texts<3>,
 }
 
 impl KeptHeader {
-    pub(super) fn new(header: &Header<'_>) -> Self {
+    pub(super) fn new(header: &Header<'_>, stamp: u64) -> Self {
         let texts = Texts::new([header.exporter, header.ip, header.filename]);
         Self {
+            stamp,
             version: header.version,
             texts,
         }
@@ -50,6 +53,8 @@ impl KeptHeader {
 /// A process.
 #[derive(Clone, Debug)]
 pub struct KeptProcess {
+    /// A number that no other entity of the stream has had.
+    pub(super) stamp: u64,
     /// Why it was last written.
     pub state: ObjectState,
     /// Its identity.
@@ -101,7 +106,7 @@ const ENV: usize = 9;
 const ARGV: usize = 10;
 
 impl KeptProcess {
-    pub(super) fn new(process: &Process<'_>) -> Self {
+    pub(super) fn new(process: &Process<'_>, stamp: u64) -> Self {
         let blank: &[u8] = if process.exe_args.is_empty() {
             b""
         } else {
@@ -129,6 +134,7 @@ impl KeptProcess {
             &argv,
         ];
         Self {
+            stamp,
             state: process.state,
             oid: process.oid,
             poid: process.poid,
@@ -316,6 +322,8 @@ fn socket_target(path: &[u8]) -> Option<usize> {
 /// A container.
 #[derive(Clone, Debug)]
 pub struct KeptContainer {
+    /// A number that no other entity of the stream has had.
+    pub(super) stamp: u64,
     /// The runtime.
     pub kind: ContainerType,
     /// Whether it is privileged.
@@ -325,7 +333,7 @@ pub struct KeptContainer {
 }
 
 impl KeptContainer {
-    pub(super) fn new(container: &Container<'_>) -> Self {
+    pub(super) fn new(container: &Container<'_>, stamp: u64) -> Self {
         let mut mounts = Vec::new();
         container.mounts.write(&mut mounts);
         let texts: [&[u8]; 6] = [
@@ -337,6 +345,7 @@ impl KeptContainer {
             &mounts,
         ];
         Self {
+            stamp,
             kind: container.kind,
             privileged: container.privileged,
             in_pod: container.pod_id.is_some(),
@@ -382,6 +391,8 @@ impl KeptContainer {
 /// A pod.
 #[derive(Clone, Debug)]
 pub struct KeptPod {
+    /// A number that no other entity of the stream has had.
+    pub(super) stamp: u64,
     /// When it was last seen, ns since the epoch.
     pub ts: i64,
     /// How often its containers were restarted.
@@ -390,7 +401,7 @@ pub struct KeptPod {
 }
 
 impl KeptPod {
-    pub(super) fn new(pod: &Pod<'_>) -> Self {
+    pub(super) fn new(pod: &Pod<'_>, stamp: u64) -> Self {
         let (mut host, mut internal, mut services) = (Vec::new(), Vec::new(), Vec::new());
         pod.host_ip.write(&mut host);
         pod.internal_ip.write(&mut internal);
@@ -407,6 +418,7 @@ impl KeptPod {
             json.as_bytes(),
         ];
         Self {
+            stamp,
             ts: pod.ts,
             restart_count: pod.restart_count,
             texts: Texts::new(texts),
@@ -531,11 +543,14 @@ mod tests {
     #[test]
     fn command_lines_end_with_their_last_argument() {
         let process = |exe: &str, args: &str| {
-            KeptProcess::new(&Process {
-                exe: exe.into(),
-                exe_args: args.into(),
-                ..Process::default()
-            })
+            KeptProcess::new(
+                &Process {
+                    exe: exe.into(),
+                    exe_args: args.into(),
+                    ..Process::default()
+                },
+                0,
+            )
         };
         assert_eq!(process("/bin/ls", "-l /tmp").cmdline(), "/bin/ls -l /tmp");
         assert_eq!(process("/bin/ls", "").cmdline(), "/bin/ls");

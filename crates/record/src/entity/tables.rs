@@ -52,6 +52,8 @@ pub struct Tables {
     containers: Generations<Box<[u8]>, KeptContainer>,
     pods: Generations<Box<[u8]>, KeptPod>,
     events: u64,
+    /// Counts the entities that were taken in.
+    stamp: u64,
     statistics: Statistics,
 }
 
@@ -71,27 +73,29 @@ impl Tables {
             containers: Generations::new(limits.containers),
             pods: Generations::new(limits.containers),
             events: 0,
+            stamp: 0,
             statistics: Statistics::default(),
         }
     }
 
     /// Takes in a record: entities are kept, events and flows are joined with theirs.
     pub fn join<'t>(&'t mut self, record: &'t Record<'t>) -> Option<Joined<'t>> {
+        self.stamp += u64::from(record.kind().is_context());
         match record {
-            Record::Header(header) => self.start(KeptHeader::new(header)),
+            Record::Header(header) => self.start(KeptHeader::new(header, self.stamp)),
             Record::Container(container) => {
-                let kept = KeptContainer::new(container);
+                let kept = KeptContainer::new(container, self.stamp);
                 let size = kept.size();
                 self.containers
                     .insert(container.id.as_bytes().into(), kept, size);
             }
             Record::Pod(pod) => {
-                let kept = KeptPod::new(pod);
+                let kept = KeptPod::new(pod, self.stamp);
                 let size = kept.size();
                 self.pods.insert(pod.id.as_bytes().into(), kept, size);
             }
             Record::Process(process) => {
-                let kept = KeptProcess::new(process);
+                let kept = KeptProcess::new(process, self.stamp);
                 let size = kept.size();
                 self.processes.insert(process.oid, kept, size);
             }
