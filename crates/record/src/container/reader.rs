@@ -283,6 +283,7 @@ impl<R: Read> Reader<R> {
     /// Moves to where the next block or file begins; returns whether there is one.
     fn find_next(&mut self) -> Result<bool, ReadError> {
         if let Some(end) = self.claimed_end.take()
+            && !self.marker_before(end + SYNC_LENGTH)?
             && self.stands_at(end)?
         {
             self.lost_bytes += end as u64;
@@ -290,6 +291,21 @@ impl<R: Read> Reader<R> {
             return Ok(true);
         }
         self.find_marker()
+    }
+
+    /// Whether a marker begins before `end` of the window: then the block's size is what is damaged.
+    fn marker_before(&mut self, end: usize) -> Result<bool, ReadError> {
+        self.fill(end + SYNC_LENGTH)?;
+        let sync = self
+            .header
+            .as_ref()
+            .map_or([0; SYNC_LENGTH], |header| header.sync);
+        let available = self.input.available();
+        Ok(find(
+            &available[..available.len().min(end + SYNC_LENGTH - 1)],
+            &sync,
+        )
+        .is_some())
     }
 
     /// Whether a whole block or the start of a file stands at `start` of the window. Then only the marker
