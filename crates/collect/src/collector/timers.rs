@@ -1,0 +1,239 @@
+//! What happens as time passes, and what is forgotten.
+
+use sysflow_event::Event;
+use sysflow_record::model::ProcessFlow;
+use sysflow_record::{OpFlags, Record};
+
+use super::Collector;
+use super::entities::Need;
+use crate::config::Quirks;
+use crate::sink::RecordSink;
+use crate::tables::processes::{ProcessRef, ThreadCounts};
+
+/// After how many seconds a flow in progress is written, and counted anew.
+const EXPORT_INTERVAL: u64 = 30;
+
+/// After how many seconds without an operation the original drops a flow.
+const IDLE_LIMIT: u64 = 60;
+
+impl<S: RecordSink> Collector<S> {
+    /// Runs at the first event of each second.
+    #[cold]
+    pub(super) fn check_timers(&mut self) {
+        self.timers_checked = self.second;
+        self.export_flows();
+        if self.config.process_flows {
+            self.export_thread_counts();
+        }
+        self.delete_ended();
+    }
+
+    fn export_flows(&mut self) {
+        let mut next = self.flows.earliest();
+        // A flow that is exported goes to the end and must not be met again.
+        for _ in 0..self.flows.len() {
+            let Some(place) = next else { return };
+            let Some(flow) = self.flows.get(place) else {
+                return;
+            };
+            if self.second.saturating_sub(flow.exported) < EXPORT_INTERVAL {
+                return;
+            }
+            let is_idle = self.second.saturating_sub(flow.last_used) >= IDLE_LIMIT;
+            next = self.flows.later(place);
+            if is_idle && self.has(Quirks::IDLE_FLOWS_LOST) {
+                self.statistics.dropped_flows += 1;
+                self.forget_flow(place);
+                continue;
+            }
+            self.write_flow(place, true);
+            if let Some(flow) = self.flows.get_mut(place) {
+                flow.ts = self.now;
+                flow.exported = self.second;
+                flow.op_flags = OpFlags::empty();
+                (flow.read_ops, flow.read_bytes) = (0, 0);
+                (flow.write_ops, flow.write_bytes) = (0, 0);
+            }
+            self.flows.move_to_end(place);
+        }
+    }
+
+    fn export_thread_counts(&mut self) {
+        for process in self.tables.processes.in_order() {
+            let Some(counts) = self
+                .tables
+                .processes
+                .get(process)
+                .and_then(|known| known.threads)
+            else {
+                continue;
+            };
+            if self.second.saturating_sub(counts.exported) < EXPORT_INTERVAL {
+                continue;
+            }
+            let is_idle = self.second.saturating_sub(counts.last_used) >= IDLE_LIMIT;
+            if is_idle && self.has(Quirks::IDLE_FLOWS_LOST) {
+                if let Some(known) = self.tables.processes.get_mut(process) {
+                    known.threads = None;
+                }
+                self.statistics.dropped_flows += 1;
+                continue;
+            }
+            self.write_thread_counts(process, OpFlags::empty());
+        }
+    }
+
+    /// Counts what a thread did as such.
+    pub(super) fn count_thread(
+        &mut self,
+        event: &Event<'_>,
+        count: impl FnOnce(&mut ThreadCounts),
+    ) {
+        let Some(process) = self.process_for(event.tid, Need::Use) else {
+            return;
+        };
+        let (now, second) = (self.now, self.second);
+        let Some(known) = self.tables.processes.get_mut(process) else {
+            return;
+        };
+        let counts = known.threads.get_or_insert(ThreadCounts {
+            ts: now,
+            exported: second,
+            ..ThreadCounts::default()
+        });
+        counts.last_used = second;
+        count(counts);
+    }
+
+    /// Writes what threads of a process did since the last time, and counts anew.
+    pub(super) fn write_thread_counts(&mut self, process: ProcessRef, end: OpFlags) {
+        let Some(counts) = self
+            .tables
+            .processes
+            .get_mut(process)
+            .and_then(|known| known.threads.take())
+        else {
+            return;
+        };
+        self.ensure_process(process);
+        let Some(oid) = self.tables.processes.get(process).map(|known| known.oid) else {
+            return;
+        };
+        let record = Record::ProcessFlow(ProcessFlow {
+            proc_oid: oid,
+            ts: counts.ts as i64,
+            threads_cloned: counts.cloned,
+            op_flags: OpFlags::from_bits_retain(counts.op_flags) | end,
+            end_ts: self.now as i64,
+            threads_exited: counts.exited,
+            clone_errors: counts.errors,
+        });
+        self.emit(&record, Some(process), None, None);
+    }
+
+    /// Forgets a process that has ended. In the clean profile it stays while anything refers to it.
+    pub(super) fn forget_process(&mut self, process: ProcessRef) {
+        if self.has(Quirks::ENDED_ARE_DROPPED) {
+            self.drop_process(process);
+            return;
+        }
+        let mut next = Some(process);
+        while let Some(process) = next {
+            let Some(known) = self.tables.processes.get(process) else {
+                return;
+            };
+            let is_needed = !known.flows.is_empty()
+                || known.threads.is_some()
+                || self.tables.processes.has_children(known.oid);
+            if is_needed || !known.has_exited {
+                return;
+            }
+            let parent = known.parent;
+            self.tables.processes.remove(process);
+            // Its parent may have waited for that.
+            next = parent.and_then(|parent| self.tables.processes.find(parent));
+        }
+    }
+
+    /// Takes a process out of the table with all that hangs on it.
+    fn drop_process(&mut self, process: ProcessRef) {
+        let Some(known) = self.tables.processes.get(process) else {
+            return;
+        };
+        for flow in known.flows.clone() {
+            self.statistics.dropped_flows += 1;
+            self.forget_flow(flow);
+        }
+        self.tables.processes.remove(process);
+    }
+
+    pub(super) fn make_room_for_process(&mut self) {
+        if self.tables.processes.len() < self.config.limits.processes {
+            return;
+        }
+        // Those first that have nothing in progress, then those that have ended, then those unused for longest.
+        let mut all: Vec<(bool, bool, u64, ProcessRef)> = self
+            .tables
+            .processes
+            .iter()
+            .map(|(place, known)| {
+                let is_busy = !known.flows.is_empty() || known.threads.is_some();
+                (is_busy, !known.has_exited, known.used, place)
+            })
+            .collect();
+        all.sort_unstable_by_key(|(is_busy, lives, used, place)| {
+            (*is_busy, *lives, *used, place.index)
+        });
+        all.truncate(all.len().div_ceil(4));
+        self.statistics.evicted_processes += all.len() as u64;
+        for (_, _, _, process) in all {
+            self.end_flows_of_process(process, true);
+            self.tables.processes.remove(process);
+        }
+    }
+
+    pub(super) fn make_room_for_file(&mut self) {
+        let limit = self.config.limits.files;
+        if self.tables.files.len() < self.next_file_sweep.max(limit) {
+            return;
+        }
+        self.statistics.evicted_files += self.tables.files.forget_unused(true);
+        // Files in use stay. Where nearly all are, looking again at once would be in vain.
+        self.next_file_sweep = self.tables.files.len() + limit.div_ceil(8);
+    }
+
+    pub(super) fn make_room_for_flow(&mut self) {
+        if self.flows.len() < self.config.limits.flows {
+            return;
+        }
+        if let Some(earliest) = self.flows.earliest() {
+            self.statistics.evicted_flows += 1;
+            self.end_flow(earliest, OpFlags::TRUNCATE, false);
+        }
+    }
+
+    /// Another file begins: what has no use is forgotten, the rest will be written again.
+    pub(super) fn clean_tables(&mut self) {
+        for process in self.tables.processes.in_order().into_iter().rev() {
+            let mut next = Some(process);
+            while let Some(process) = next {
+                let Some(known) = self.tables.processes.get(process) else {
+                    break;
+                };
+                let is_needed = !known.flows.is_empty()
+                    || known.threads.is_some()
+                    || self.tables.processes.has_children(known.oid);
+                if is_needed {
+                    break;
+                }
+                let parent = known.parent;
+                self.tables.processes.remove(process);
+                next = parent.and_then(|parent| self.tables.processes.find(parent));
+            }
+        }
+        self.tables.processes.forget_written();
+        self.tables.files.forget_unused(false);
+        self.tables.files.forget_written();
+        self.tables.containers.forget_written();
+    }
+}

@@ -1,0 +1,67 @@
+//! Where records go.
+
+use sysflow_record::Record;
+use sysflow_record::model::{Container, File, Process};
+
+use crate::tables::Tables;
+use crate::tables::files::FileRef;
+use crate::tables::processes::ProcessRef;
+
+/// Takes records one by one, in their order. A sink that can fail keeps its error until it is asked.
+pub trait RecordSink {
+    /// Takes a record. Whatever it refers to has been taken before in the same file.
+    fn record(&mut self, record: &Record<'_>, context: &Context<'_>);
+}
+
+impl<F: FnMut(&Record<'_>, &Context<'_>)> RecordSink for F {
+    fn record(&mut self, record: &Record<'_>, context: &Context<'_>) {
+        self(record, context);
+    }
+}
+
+/// The entities that a record refers to.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) process: Option<ProcessRef>,
+    pub(crate) file: Option<FileRef>,
+    pub(crate) new_file: Option<FileRef>,
+}
+
+impl<'a> Context<'a> {
+    /// The process of an event or flow.
+    pub fn process(&self) -> Option<Process<'a>> {
+        let process = self.tables.processes.get(self.process?)?;
+        Some(process.record(&self.tables.containers))
+    }
+
+    /// The parent of that process.
+    pub fn parent(&self) -> Option<Process<'a>> {
+        let parent = self.tables.processes.get(self.process?)?.parent?;
+        let parent = self.tables.processes.find(parent)?;
+        Some(
+            self.tables
+                .processes
+                .get(parent)?
+                .record(&self.tables.containers),
+        )
+    }
+
+    /// The file of a file event or file flow.
+    pub fn file(&self) -> Option<File<'a>> {
+        let file = self.tables.files.get(self.file?)?;
+        Some(file.record(&self.tables.containers))
+    }
+
+    /// The new name of a link, symbolic link or rename.
+    pub fn new_file(&self) -> Option<File<'a>> {
+        let file = self.tables.files.get(self.new_file?)?;
+        Some(file.record(&self.tables.containers))
+    }
+
+    /// The container that the process runs in.
+    pub fn container(&self) -> Option<Container<'a>> {
+        let container = self.tables.processes.get(self.process?)?.container?;
+        Some(self.tables.containers.get(container)?.record(false))
+    }
+}
