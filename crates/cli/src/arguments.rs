@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use sysflow_collect::{Config, Generation, Mode, Profile, ReadMode};
 use sysflow_pipeline::inputs::{self, Input};
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream;
@@ -50,6 +51,118 @@ pub struct Reading {
     pub no_progress: bool,
 }
 
+/// How captures of system calls (.scap) become records. Recordings are records already.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Captures (.scap)")]
+pub struct Capturing {
+    /// As the original collector writes, or with its faults mended
+    #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
+    pub profile: ProfileName,
+
+    /// For the strict profile: which release of the original's capture library to follow
+    #[arg(long, value_enum, default_value_t, value_name = "RELEASE")]
+    rules: RulesName,
+
+    /// What to record: flow for everything, consume without data operations on files, nofiles without files
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    mode: ModeName,
+
+    /// Leave pipes, unix sockets and directories out of flows
+    #[arg(long)]
+    file_only: bool,
+
+    /// Which reads of files become records
+    #[arg(long, value_enum, default_value_t, value_name = "READS")]
+    reads: ReadsName,
+
+    /// Count threads in process flows rather than tell of each
+    #[arg(long)]
+    process_flows: bool,
+
+    /// Leave processes outside of containers out
+    #[arg(long)]
+    containers_only: bool,
+
+    /// Who records, for the header; the machine of the capture unless given
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
+    exporter: String,
+}
+
+/// A profile by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProfileName {
+    /// Faults mended, native fields filled
+    #[default]
+    Clean,
+    /// Record for record as the original
+    Strict,
+}
+
+/// A release of the original's capture library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum RulesName {
+    #[default]
+    #[value(name = "0.17")]
+    Libs017,
+    #[value(name = "0.10")]
+    Libs010,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ModeName {
+    #[default]
+    Flow,
+    Consume,
+    Nofiles,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ReadsName {
+    /// All
+    #[default]
+    All,
+    /// None
+    None,
+    /// None below system directories such as /proc and /usr/lib
+    NoSystem,
+}
+
+impl Capturing {
+    /// The configuration of a collector.
+    pub fn config(&self) -> Config {
+        Config {
+            profile: match self.profile {
+                ProfileName::Clean => Profile::Clean,
+                ProfileName::Strict => Profile::Strict,
+            },
+            rules: match self.rules {
+                RulesName::Libs017 => Generation::Libs017,
+                RulesName::Libs010 => Generation::Libs010,
+            },
+            mode: match self.mode {
+                ModeName::Flow => Mode::Flow,
+                ModeName::Consume => Mode::Consume,
+                ModeName::Nofiles => Mode::NoFiles,
+            },
+            read_mode: match self.reads {
+                ReadsName::All => ReadMode::All,
+                ReadsName::None => ReadMode::Writes,
+                ReadsName::NoSystem => ReadMode::OutsideSystem,
+            },
+            file_only: self.file_only,
+            process_flows: self.process_flows,
+            containers_only: self.containers_only,
+            exporter: self.exporter.clone(),
+            ..Config::default()
+        }
+    }
+}
+
 /// A condition with what is needed to ask it.
 pub struct Filter {
     condition: Option<Condition<Joined<'static>>>,
@@ -78,10 +191,11 @@ impl Reading {
     }
 
     /// How to read them.
-    pub const fn options(&self, entities: bool) -> stream::Options {
+    pub fn options(&self, entities: bool, capturing: &Capturing) -> stream::Options {
         stream::Options {
             salvage: self.salvage,
             entities,
+            collect: capturing.config(),
         }
     }
 

@@ -418,3 +418,60 @@ fn rules_are_listed() {
         Some(2)
     );
 }
+
+/// Captures are not part of this repository: this says that it skips where `../shared/data` does not exist.
+#[test]
+fn captures_are_read_like_recordings() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/capture");
+    let capture = data.join("setuid-setuid.scap");
+    if !capture.exists() {
+        eprintln!("skipped: {} does not exist", capture.display());
+        return;
+    }
+    let capture = capture.to_str().unwrap();
+    let guard = tempfile::tempdir().unwrap();
+    let out = guard.path().join("out.sf").to_str().unwrap().to_owned();
+    let strict = [
+        "--profile",
+        "strict",
+        "--exporter",
+        "tests",
+        "--schema",
+        "5",
+    ];
+    let converted = sysflow(&[&["convert", capture, &out], &strict[..]].concat());
+    assert_eq!(
+        converted.status.code(),
+        Some(0),
+        "{}",
+        text(&converted.stderr)
+    );
+    let columns = [
+        "--json",
+        "-c",
+        "type,opflags,ret,ts,proc.pid,proc.exe,proc.uid,res",
+    ];
+    let ours = sysflow(&[&["print", &out], &columns[..]].concat()).stdout;
+    let reference = data.join("setuid-setuid.sf");
+    let reference =
+        sysflow(&[&["print", reference.to_str().unwrap()], &columns[..]].concat()).stdout;
+    assert_eq!(text(&ours), text(&reference));
+    let info: Value =
+        serde_json::from_slice(&sysflow(&["info", "--json", capture]).stdout).unwrap();
+    assert!(info["system_calls"].as_u64().unwrap() > 1000, "{info}");
+    assert_eq!(info["schemas"], serde_json::json!([100]));
+    let cut = guard.path().join("cut.scap");
+    let bytes = fs::read(capture).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() - 999]).unwrap();
+    let cut = sysflow(&["print", cut.to_str().unwrap(), "--json"]);
+    assert_eq!(cut.status.code(), Some(1));
+    let loss = json_lines(&cut.stdout)
+        .into_iter()
+        .find(|record| record["type"] == "LOSS");
+    assert!(loss.is_some(), "the loss is told in the records");
+    assert!(
+        text(&cut.stderr).contains("cut.scap: "),
+        "{}",
+        text(&cut.stderr)
+    );
+}

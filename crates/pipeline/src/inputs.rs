@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+/// How a capture of system calls begins.
+pub(crate) const CAPTURE_MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+/// How compressed captures begin.
+pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// Why an input cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -51,6 +56,16 @@ impl Input {
                 .map(|file| file.len()),
             Self::Stdin => None,
         }
+    }
+
+    /// Whether it is a file that holds a capture of system calls. Standard input cannot be looked at ahead.
+    pub fn is_capture(&self) -> bool {
+        let Self::File(path) = self else {
+            return false;
+        };
+        let mut magic = [0; 4];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+        read.is_ok() && (magic == CAPTURE_MAGIC || magic.starts_with(&GZIP_MAGIC))
     }
 
     /// Opens it.
@@ -107,7 +122,7 @@ fn directory(path: &Path) -> Result<Vec<Input>, InputError> {
 fn looks_like_recording(path: &Path) -> bool {
     let mut magic = [0; 4];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    read.is_ok() && &magic == b"Obj\x01"
+    read.is_ok() && (&magic == b"Obj\x01" || magic == CAPTURE_MAGIC)
 }
 
 /// Compares names with runs of digits as numbers, so that `mon.9` comes before `mon.10`.

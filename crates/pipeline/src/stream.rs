@@ -1,6 +1,12 @@
-//! All records of the inputs, joined with their entities.
+//! All records of the inputs, joined with their entities. Captures of system calls become records on the way.
 
+use std::cell::RefCell;
+use std::io::Read;
 use std::ops::ControlFlow;
+
+use sysflow_collect::source::scap::ScapSource;
+use sysflow_collect::{Collector, Config, Context};
+use sysflow_scap::Capture;
 
 use sysflow_record::ReadError;
 use sysflow_record::Record;
@@ -8,7 +14,7 @@ use sysflow_record::container::{FileHeader, ReadOptions, Reader};
 use sysflow_record::entity::{Joined, Tables};
 use thiserror::Error;
 
-use crate::inputs::{Input, InputError};
+use crate::inputs::{self, Input, InputError};
 use crate::progress::Progress;
 use crate::tally::Tally;
 
@@ -27,15 +33,25 @@ pub enum Fault {
         /// What is wrong, and where.
         source: ReadError,
     },
+    /// The capture cannot be read on.
+    #[error("{input}: {source}")]
+    Capture {
+        /// The name of the input.
+        input: String,
+        /// What is wrong, and where.
+        source: sysflow_scap::Error,
+    },
 }
 
 /// How to read the inputs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Go on behind faults within an input.
     pub salvage: bool,
     /// Hand over entities and headers too, not only events and flows.
     pub entities: bool,
+    /// How captures of system calls become records.
+    pub collect: Config,
 }
 
 /// What takes the records of a stream.
@@ -81,6 +97,57 @@ pub fn read<S: Sink>(
     (stream.tally, stopped)
 }
 
+/// Where bytes come from: those that were looked at to tell what they are, then the rest.
+type Source = std::io::Chain<std::io::Cursor<Vec<u8>>, Box<dyn Read + Send>>;
+
+/// An input whose first bytes tell what it is.
+enum Opened {
+    /// A SysFlow recording.
+    Recording(Box<Reader<Source>>),
+    /// A capture of system calls, plain or compressed.
+    Capture(Source),
+}
+
+impl Opened {
+    fn new(mut source: Box<dyn Read + Send>, salvage: bool) -> Result<Self, ReadError> {
+        let mut start = Vec::new();
+        let looked = source.by_ref().take(4).read_to_end(&mut start);
+        looked.map_err(|source| ReadError::Io { offset: 0, source })?;
+        let is_capture =
+            start.starts_with(&inputs::CAPTURE_MAGIC) || start.starts_with(&inputs::GZIP_MAGIC);
+        let source = std::io::Cursor::new(start).chain(source);
+        if is_capture {
+            return Ok(Self::Capture(source));
+        }
+        let options = ReadOptions {
+            salvage,
+            ..ReadOptions::default()
+        };
+        Reader::new(source, options).map(|reader| Self::Recording(Box::new(reader)))
+    }
+}
+
+/// Hands the records of a collector on.
+struct Taker<'t, 'p, S: Sink> {
+    stream: &'t mut Stream<'p>,
+    sink: &'t mut S,
+    stopped: Option<S::Stop>,
+}
+
+impl<S: Sink> Taker<'_, '_, S> {
+    fn take(&mut self, record: &Record<'_>) {
+        if self.stopped.is_none()
+            && let ControlFlow::Break(stop) = self.stream.record(record, self.sink)
+        {
+            self.stopped = Some(stop);
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        self.stream.fault(fault, self.sink);
+    }
+}
+
 struct Stream<'p> {
     options: Options,
     progress: &'p Progress,
@@ -90,24 +157,28 @@ struct Stream<'p> {
 
 impl Stream<'_> {
     fn input<S: Sink>(&mut self, input: &Input, sink: &mut S) -> ControlFlow<S::Stop> {
-        let read_options = ReadOptions {
-            salvage: self.options.salvage,
-            ..ReadOptions::default()
-        };
         let opened = input.open().map_err(Fault::from).and_then(|source| {
-            let reader = Reader::new(source, read_options);
-            reader.map_err(|source| Fault::Read {
+            Opened::new(source, self.options.salvage).map_err(|source| Fault::Read {
                 input: input.name(),
                 source,
             })
         });
-        let mut reader = match opened {
-            Ok(reader) => reader,
+        match opened {
+            Ok(Opened::Recording(reader)) => self.recording(input, *reader, sink),
+            Ok(Opened::Capture(source)) => self.capture(input, source, sink),
             Err(fault) => {
                 self.fault(&fault, sink);
-                return ControlFlow::Continue(());
+                ControlFlow::Continue(())
             }
-        };
+        }
+    }
+
+    fn recording<S: Sink>(
+        &mut self,
+        input: &Input,
+        mut reader: Reader<Source>,
+        sink: &mut S,
+    ) -> ControlFlow<S::Stop> {
         let bytes_before = self.tally.bytes;
         let mut files = 0;
         loop {
@@ -157,6 +228,67 @@ impl Stream<'_> {
         let joined = self.tables.join_all(record);
         self.tally.count(record, joined.end_ts());
         sink.record(&joined)
+    }
+
+    /// Reads a capture of system calls. A damaged event costs itself, and the loss becomes a record.
+    fn capture<S: Sink>(
+        &mut self,
+        input: &Input,
+        source: Source,
+        sink: &mut S,
+    ) -> ControlFlow<S::Stop> {
+        let bytes_before = self.tally.bytes;
+        let config = self.options.collect.clone();
+        let taker = RefCell::new(Taker {
+            stream: self,
+            sink,
+            stopped: None,
+        });
+        let take = |record: &Record<'_>, _: &Context<'_>| taker.borrow_mut().take(record);
+        let mut collector = Collector::new(config, take);
+        let mut translator = ScapSource::new();
+        let mut capture = match Capture::open(source) {
+            Ok(capture) => capture,
+            Err(source) => {
+                let fault = Fault::Capture {
+                    input: input.name(),
+                    source,
+                };
+                taker.borrow_mut().fault(&fault);
+                return ControlFlow::Continue(());
+            }
+        };
+        let mut blocks = 0;
+        while taker.borrow().stopped.is_none() {
+            match capture.next() {
+                Ok(Some(item)) => translator.translate(&item, &mut collector),
+                Ok(None) => break,
+                Err(source) => {
+                    collector.lost("block", &source.to_string(), 1);
+                    let fault = Fault::Capture {
+                        input: input.name(),
+                        source,
+                    };
+                    taker.borrow_mut().fault(&fault);
+                }
+            }
+            blocks += 1_u64;
+            // Telling of progress costs more than reading a block.
+            if blocks.is_multiple_of(4096) {
+                let used = bytes_before + capture.statistics().bytes;
+                taker.borrow().stream.progress.set(used);
+            }
+        }
+        // The sink that comes back is the closure above.
+        let _ = collector.finish();
+        let Taker {
+            stream, stopped, ..
+        } = taker.into_inner();
+        let statistics = capture.statistics();
+        stream.tally.bytes = bytes_before + statistics.bytes;
+        stream.tally.blocks += statistics.blocks;
+        stream.tally.system_calls += statistics.events;
+        stopped.map_or(ControlFlow::Continue(()), ControlFlow::Break)
     }
 
     fn fault<S: Sink>(&mut self, fault: &Fault, sink: &mut S) {

@@ -18,6 +18,8 @@ pub struct Tally {
     pub lost_bytes: u64,
     /// Blocks read.
     pub blocks: u64,
+    /// Events of system calls in captures, from which records were made.
+    pub system_calls: u64,
     /// Faults met.
     pub faults: u64,
     /// What could not be joined.
@@ -29,7 +31,8 @@ impl Tally {
     pub fn count(&mut self, record: &Record<'_>, end_ts: Option<i64>) {
         let kind = record.kind();
         self.records[kind as usize] += 1;
-        if kind.is_context() {
+        // What has no time of its own, such as a loss at the start of a capture, does not stretch the span.
+        if kind.is_context() || record.ts() <= 0 {
             return;
         }
         let (start, end) = (record.ts(), end_ts.unwrap_or(0).max(record.ts()));

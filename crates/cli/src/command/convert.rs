@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use sysflow_export::columns::{self, Column};
+use sysflow_pipeline::inputs::Input;
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_record::container::{Codec, DEFAULT_BLOCK_SIZE, WriteError, WriteOptions, Writer};
 use sysflow_record::entity::Joined;
 use sysflow_record::{CLASSIC_VERSION, NATIVE_VERSION};
 
 use super::print::{Encoder, Format};
-use crate::arguments::{ColourChoice, Filter, Reading};
+use crate::arguments::{Capturing, ColourChoice, Filter, ProfileName, Reading};
 use crate::output::{self, Failure, Output};
 
 /// Write recordings in another format.
@@ -21,12 +22,15 @@ use crate::output::{self, Failure, Output};
 /// The format follows from the end of the output's name: .sf (Avro), .json or .ndjson, .csv, .parquet.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Recordings: files, directories, or - for standard input; the last is the output, - for standard output
+    /// Recordings or captures: files, directories, or - for standard input; the last is the output, - for standard output
     #[arg(required = true, num_args = 2.., value_name = "FILE")]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     reading: Reading,
+
+    #[command(flatten)]
+    capturing: Capturing,
 
     /// The format, when the output's name does not tell it
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -36,9 +40,10 @@ pub struct Arguments {
     #[arg(short, long, value_name = "NAMES")]
     columns: Option<String>,
 
-    /// For .sf: the schema version, 5 for the original's readers, native for all that we know
-    #[arg(long, default_value = "5", value_parser = schema_version, value_name = "VERSION")]
-    schema: u32,
+    /// For .sf: the schema version, 5 for the original's readers, native for all that we know; unless given,
+    /// native for captures in the clean profile and 5 for everything else
+    #[arg(long, value_parser = schema_version, value_name = "VERSION")]
+    schema: Option<u32>,
 
     /// For .sf: how blocks are compressed
     #[arg(long, value_enum, default_value_t)]
@@ -107,7 +112,15 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     let filter = arguments.reading.filter(colour)?;
     let (inputs, progress) = arguments.reading.open(files)?;
     refuse_to_overwrite_an_input(path, &inputs)?;
-    let writer = Destination::create(arguments, target, path, &columns, colour)?;
+    let clean = arguments.capturing.profile == ProfileName::Clean;
+    let native = clean && inputs.iter().any(Input::is_capture);
+    let default = if native {
+        NATIVE_VERSION
+    } else {
+        CLASSIC_VERSION
+    };
+    let schema = arguments.schema.unwrap_or(default);
+    let writer = Destination::create(arguments, target, path, &columns, schema, colour)?;
     let mut converter = Converter {
         filter,
         writer,
@@ -115,14 +128,16 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         left_out: 0,
         colour,
     };
-    let options = arguments.reading.options(target == Target::Sf);
+    let options = arguments
+        .reading
+        .options(target == Target::Sf, &arguments.capturing);
     let (tally, stopped) = stream::read(&inputs, options, &progress, &mut converter);
     if let Some(error) = stopped {
         return Err(error);
     }
     converter.writer.finish()?;
     if converter.left_out > 0 {
-        let (count, schema) = (converter.left_out, arguments.schema);
+        let count = converter.left_out;
         let hint = "use --schema native to keep them";
         output::warning(
             &format!("left out {count} records that schema {schema} cannot carry; {hint}"),
@@ -157,15 +172,12 @@ fn target_of(path: &Path) -> anyhow::Result<Target> {
     )
 }
 
-fn refuse_to_overwrite_an_input(
-    path: &Path,
-    inputs: &[sysflow_pipeline::inputs::Input],
-) -> anyhow::Result<()> {
+fn refuse_to_overwrite_an_input(path: &Path, inputs: &[Input]) -> anyhow::Result<()> {
     let Ok(output) = path.canonicalize() else {
         return Ok(());
     };
     for input in inputs {
-        if let sysflow_pipeline::inputs::Input::File(input) = input
+        if let Input::File(input) = input
             && input.canonicalize().is_ok_and(|input| input == output)
         {
             anyhow::bail!(
@@ -193,6 +205,7 @@ impl Destination {
         target: Target,
         path: &Path,
         columns: &[Column],
+        schema: u32,
         colour: ColourChoice,
     ) -> Result<Self, Failure> {
         let format = match target {
@@ -201,7 +214,7 @@ impl Destination {
             Target::Csv => Format::Csv,
             Target::Sf => {
                 let options = WriteOptions {
-                    version: arguments.schema,
+                    version: schema,
                     codec: arguments.codec.with_level(arguments.level),
                     block_size: arguments.block_size,
                     sync: None,

@@ -25,7 +25,7 @@ use crate::output::{self, Failure, Output};
 /// Tell what recordings hold: schema, time, counts, hosts.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Recordings: files, directories, or - for standard input
+    /// Recordings or captures: files, directories, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -46,6 +46,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     let options = stream::Options {
         salvage: arguments.salvage,
         entities: true,
+        ..Default::default()
     };
     let (tally, _) = stream::read(&inputs, options, &Progress::new(total, true), &mut survey);
     let mut out = Output::to(None)?;
@@ -138,6 +139,13 @@ impl Survey {
             ),
             out,
         )?;
+        if tally.system_calls > 0 {
+            row(
+                "events",
+                &format!("{} of system calls", grouped(tally.system_calls)),
+                out,
+            )?;
+        }
         row("records", &grouped(tally.total()), out)?;
         for kind in Kind::ALL {
             let count = tally.records[kind as usize];
@@ -194,6 +202,7 @@ impl Survey {
             "last_ts": tally.last_ts,
             "bytes": tally.bytes,
             "blocks": tally.blocks,
+            "system_calls": tally.system_calls,
             "records": tally.total(),
             "counts": counts,
             "unknown_processes": tally.joins.unknown_processes,

@@ -11,18 +11,21 @@ use sysflow_export::{csv, json, table};
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_record::entity::Joined;
 
-use crate::arguments::{ColourChoice, Filter, Reading};
+use crate::arguments::{Capturing, ColourChoice, Filter, Reading};
 use crate::output::{self, Failure, Output};
 
 /// Show the records of recordings.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Recordings: files, directories, or - for standard input
+    /// Recordings or captures: files, directories, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     reading: Reading,
+
+    #[command(flatten)]
+    capturing: Capturing,
 
     /// What to show: columns and fields by name, separated by commas (see `sysflow fields`)
     #[arg(short, long, value_name = "NAMES")]
@@ -88,7 +91,9 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         return Ok(ExitCode::SUCCESS);
     }
     printer.encoder.begin(&mut printer.out.buffer);
-    let options = arguments.reading.options(arguments.entities);
+    let options = arguments
+        .reading
+        .options(arguments.entities, &arguments.capturing);
     let (tally, stopped) = stream::read(&inputs, options, &progress, &mut printer);
     if let Some(Err(error)) = stopped {
         return Err(error.into());

@@ -22,7 +22,7 @@ use sysflow_record::entity::Joined;
 
 use self::folding::Folding;
 use self::summary::Summary;
-use crate::arguments::{ColourChoice, Filter, Reading};
+use crate::arguments::{Capturing, ColourChoice, Filter, Reading};
 use crate::output::{self, Failure, Output};
 
 /// Judge what happened and tell of it.
@@ -31,7 +31,7 @@ use crate::output::{self, Failure, Output};
 /// follows at the end, on standard error.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Recordings: files, directories, or - for standard input
+    /// Recordings or captures: files, directories, or - for standard input
     #[arg(short, long, required = true, num_args = 1.., value_name = "FILE")]
     source: Vec<PathBuf>,
 
@@ -41,6 +41,9 @@ pub struct Arguments {
 
     #[command(flatten)]
     reading: Reading,
+
+    #[command(flatten)]
+    capturing: Capturing,
 
     /// Only alerts of this priority or a more severe one
     #[arg(long, default_value = "debug", value_parser = priority, value_name = "PRIORITY")]
@@ -108,7 +111,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         colour,
     };
     let started = Instant::now();
-    let options = arguments.reading.options(false);
+    let options = arguments.reading.options(false, &arguments.capturing);
     let (tally, stopped) = stream::read(&inputs, options, &progress, &mut judge);
     if let Some(error) = stopped {
         return Err(error.into());
