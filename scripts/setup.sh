@@ -55,5 +55,6 @@ fi
 
 if [ "$wanted" = check ] && ! have cargo-deny; then
     say "installing cargo-deny"
-    cargo install --quiet --locked cargo-deny
+    # Not optimised: it runs for a second and would be built for minutes.
+    cargo install --quiet --locked --debug cargo-deny
 fi
