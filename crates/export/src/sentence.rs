@@ -364,8 +364,15 @@ fn write_bytes_of(bytes: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b" B");
 }
 
+/// A count with commas between thousands.
+pub fn grouped(count: u64) -> String {
+    let mut text = Vec::new();
+    write_grouped(i64::try_from(count).unwrap_or(i64::MAX), &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Appends a number with commas between thousands.
-pub fn write_grouped(number: i64, out: &mut Vec<u8>) {
+fn write_grouped(number: i64, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let text = buffer.format(number);
     let digits = text.trim_start_matches('-');

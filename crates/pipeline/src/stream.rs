@@ -59,6 +59,11 @@ pub trait Sink {
     /// What stops the stream.
     type Stop;
 
+    /// Whether an event or flow is wanted; others are neither taken nor counted.
+    fn wants(&mut self, _joined: &Joined<'_>) -> bool {
+        true
+    }
+
     /// Takes a record.
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Self::Stop>;
 
@@ -226,6 +231,9 @@ impl Stream<'_> {
             return ControlFlow::Continue(());
         }
         let joined = self.tables.join_all(record);
+        if !context && !sink.wants(&joined) {
+            return ControlFlow::Continue(());
+        }
         self.tally.count(record, joined.end_ts());
         sink.record(&joined)
     }

@@ -300,12 +300,12 @@ impl Converter {
 impl Sink for Converter {
     type Stop = Failure;
 
+    // A recording keeps all its entities, so that whatever record is kept can be joined.
+    fn wants(&mut self, joined: &Joined<'_>) -> bool {
+        self.filter.accepts(joined)
+    }
+
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Failure> {
-        // A recording keeps all entities, so that whatever record is kept can be joined.
-        let context = joined.record.kind().is_context();
-        if !context && !self.filter.accepts(joined) {
-            return ControlFlow::Continue(());
-        }
         match self.write(joined) {
             Ok(()) => ControlFlow::Continue(()),
             Err(failure) => ControlFlow::Break(failure),

@@ -9,17 +9,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use sysflow_export::sentence::write_grouped;
+use sysflow_export::sentence::grouped;
 use sysflow_export::time::Clock;
-use sysflow_pipeline::inputs::{self, Input};
-use sysflow_pipeline::progress::Progress;
+use sysflow_pipeline::inputs::Input;
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_pipeline::tally::Tally;
 use sysflow_record::container::FileHeader;
 use sysflow_record::entity::Joined;
 use sysflow_record::{Kind, Record};
 
-use crate::arguments::ColourChoice;
+use crate::arguments::{Capturing, ColourChoice, Filter, Reading};
 use crate::output::{self, Failure, Output};
 
 /// Tell what recordings hold: schema, time, counts, hosts.
@@ -29,9 +28,11 @@ pub struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Go on behind damaged parts of a recording
-    #[arg(long)]
-    salvage: bool,
+    #[command(flatten)]
+    reading: Reading,
+
+    #[command(flatten)]
+    capturing: Capturing,
 
     /// One JSON object
     #[arg(long)]
@@ -40,15 +41,17 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
-    let inputs = inputs::expand(&arguments.files).map_err(anyhow::Error::from)?;
-    let total = inputs.iter().map(Input::size).sum::<Option<u64>>();
-    let mut survey = Survey::new(colour);
-    let options = stream::Options {
-        salvage: arguments.salvage,
-        entities: true,
-        ..Default::default()
+    let (inputs, progress) = arguments.reading.open(&arguments.files)?;
+    let mut survey = Survey {
+        schemas: BTreeSet::new(),
+        codecs: BTreeSet::new(),
+        hosts: BTreeSet::new(),
+        containers: BTreeSet::new(),
+        filter: arguments.reading.filter(colour)?,
+        colour,
     };
-    let (tally, _) = stream::read(&inputs, options, &Progress::new(total, true), &mut survey);
+    let options = arguments.reading.options(true, &arguments.capturing);
+    let (tally, _) = stream::read(&inputs, options, &progress, &mut survey);
     let mut out = Output::to(None)?;
     if arguments.json {
         writeln!(out.buffer, "{}", survey.as_json(&inputs, &tally))?;
@@ -68,6 +71,7 @@ struct Survey {
     codecs: BTreeSet<&'static str>,
     hosts: BTreeSet<String>,
     containers: BTreeSet<String>,
+    filter: Filter,
     colour: ColourChoice,
 }
 
@@ -76,6 +80,10 @@ const MOST_NAMES: usize = 1000;
 
 impl Sink for Survey {
     type Stop = Infallible;
+
+    fn wants(&mut self, joined: &Joined<'_>) -> bool {
+        self.filter.accepts(joined)
+    }
 
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Infallible> {
         match joined.record {
@@ -104,16 +112,6 @@ impl Sink for Survey {
 }
 
 impl Survey {
-    const fn new(colour: ColourChoice) -> Self {
-        Self {
-            schemas: BTreeSet::new(),
-            codecs: BTreeSet::new(),
-            hosts: BTreeSet::new(),
-            containers: BTreeSet::new(),
-            colour,
-        }
-    }
-
     fn describe(&self, inputs: &[Input], tally: &Tally, out: &mut Vec<u8>) -> io::Result<()> {
         let schemas: Vec<String> = self.schemas.iter().map(i64::to_string).collect();
         let names: Vec<String> = inputs.iter().map(Input::name).collect();
@@ -232,12 +230,6 @@ fn list(names: &BTreeSet<String>) -> String {
     } else {
         shown.join(", ")
     }
-}
-
-fn grouped(number: u64) -> String {
-    let mut text = Vec::new();
-    write_grouped(i64::try_from(number).unwrap_or(i64::MAX), &mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn time(ts: i64) -> String {

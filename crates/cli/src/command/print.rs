@@ -126,10 +126,11 @@ struct Printer {
 impl Sink for Printer {
     type Stop = io::Result<()>;
 
+    fn wants(&mut self, joined: &Joined<'_>) -> bool {
+        self.filter.accepts(joined)
+    }
+
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Self::Stop> {
-        if !self.filter.accepts(joined) {
-            return ControlFlow::Continue(());
-        }
         self.encoder.write(joined, &mut self.out.buffer);
         if let Err(error) = self.out.flush_if_full() {
             return ControlFlow::Break(Err(error));

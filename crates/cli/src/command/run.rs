@@ -219,10 +219,11 @@ struct Judge<'r> {
 impl Sink for Judge<'_> {
     type Stop = io::Error;
 
+    fn wants(&mut self, joined: &Joined<'_>) -> bool {
+        self.filter.accepts(joined)
+    }
+
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<io::Error> {
-        if !self.filter.accepts(joined) {
-            return ControlFlow::Continue(());
-        }
         let Self {
             rules,
             evaluator,

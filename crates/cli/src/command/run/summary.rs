@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use sysflow_export::alert::severity;
-use sysflow_export::sentence::write_grouped;
+use sysflow_export::sentence::grouped;
 use sysflow_pipeline::tally::Tally;
 use sysflow_policy::{Priority, Rule};
 use sysflow_record::Oid;
@@ -216,10 +216,4 @@ fn shorten(command: &str) -> String {
         .take(LONGEST_COMMAND - 1)
         .chain(['…'])
         .collect()
-}
-
-fn grouped(number: u64) -> String {
-    let mut text = Vec::new();
-    write_grouped(i64::try_from(number).unwrap_or(i64::MAX), &mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
