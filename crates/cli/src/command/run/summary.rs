@@ -174,6 +174,11 @@ impl Summary {
         let _ = writeln!(out, "{}", bold(title));
         for (command, suspect) in suspects.iter().take(COMMANDS_SHOWN) {
             let (word, _) = severity(suspect.worst.name());
+            let alerts = if suspect.count == 1 {
+                "alert"
+            } else {
+                "alerts"
+            };
             let who = match (suspect.processes.len(), suspect.processes.iter().next()) {
                 (1, Some(oid)) => format!("pid {}", oid.hpid),
                 (count, _) => format!("{count} processes"),
@@ -185,7 +190,7 @@ impl Summary {
             );
             let _ = writeln!(
                 out,
-                "  {word:<8}  {command}  ({who}, {count} alerts)  {tags}"
+                "  {word:<8}  {command}  ({who}, {count} {alerts})  {tags}"
             );
         }
         if suspects.len() > COMMANDS_SHOWN {
