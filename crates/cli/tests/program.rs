@@ -53,7 +53,7 @@ fn the_built_in_rules_tell_the_story_of_the_bundled_intrusion() {
         "/tmp/.cache-d --quiet (4722) runs from a temporary directory, started by sh",
         ".cache-d --quiet (4722) reads /srv/shop/credentials.json",
         "writes the scheduled task /etc/cron.d/logrotate2",
-        "removes /root/.bash_history",
+        "removes /home/admin/.bash_history",
         "started by sh (4720) ← sh (4719) ← node (2200) ← containerd-shim (90) ← systemd (1)",
         "web-shop 5e2a91c07b3d, image example/web-shop:2.1",
     ] {

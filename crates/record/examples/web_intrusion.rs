@@ -334,7 +334,7 @@ fn main() -> Result<()> {
         story.customer(shop, 100 + beacon)?;
     }
     story.write(tool, "/etc/cron.d/logrotate2", 71)?;
-    story.remove(tool, "/root/.bash_history")?;
+    story.remove(tool, "/home/admin/.bash_history")?;
     story.exit(tool)?;
     story.exit(script)?;
     story.exit(shell)?;

@@ -3,27 +3,22 @@
 //! Classic recordings lack the kernel's short name, `argv[0]` and more: there the base name and the path of
 //! the executable stand in ("approx" in the coverage of the rule language). Native recordings have them.
 
-use std::io::Write as _;
-use std::net::IpAddr;
-
 use sysflow_field::{Arg, Argument, Role, Value};
 
-use super::access::Connection;
-use super::capabilities::with_names;
 use super::declare::{
-    ANY, Emit, FILE_EVENT, FILE_FLOW, FLOW, NETWORK, OPERATION, PROCESS, PROCESS_EVENT, RESULT,
-    text,
+    ANY, FILE_EVENT, FILE_FLOW, FLOW, NETWORK, OPERATION, PROCESS, PROCESS_EVENT, RESULT, text,
+};
+use super::falco_answers::{
+    ancestors, argv0, container_text, descriptor_letter, emit_args, emit_calls, emit_capabilities,
+    emit_descriptor_name, emit_open_flags, emit_result, exe_flag, exe_inode, exe_path, flow_file,
+    raw_result, split_image, was_opened,
 };
 use super::mounts;
 use super::sysflow::emit_env;
-use crate::entity::{Joined, KeptContainer, KeptProcess};
-use crate::errno;
+use crate::entity::{KeptContainer, KeptProcess};
 use crate::model::ContainerType;
 use crate::{OpFlags, OpenFlags, Record};
-use bstr::{BStr, ByteSlice};
-
-/// The kernel's short names have at most so many bytes.
-const LONGEST_COMM: usize = 15;
+use bstr::ByteSlice;
 
 fields! {
     absence Missing;
@@ -139,18 +134,18 @@ fields! {
         };
 
     PROC_NAME = "proc.name": Text, PROCESS, "The kernel's short name, at most 15 bytes."
-        => scalar |j| Some(text(comm(j.process?)));
+        => scalar |j| Some(text(j.process?.short_name()));
     PROC_EXE = "proc.exe": Text, PROCESS, "argv[0]; of classic recordings the executable."
         => scalar |j| Some(text(argv0(j.process?)));
     PROC_EXEPATH = "proc.exepath": Path, PROCESS, "Path of the executable."
         => scalar |j| Some(text(exe_path(j.process?)));
     PROC_ARGS = "proc.args": Text { argument: Argument::OptionalIndex }, PROCESS,
         "Arguments behind argv[0], joined with blanks; with a position one of them."
-        => scalar |j| Some(text(j.process?.args()));
-    PROC_CMDLINE = "proc.cmdline": Text, PROCESS, "Short name and arguments."
-        => each |j, _, emit| if let Some(process) = j.process {
-            emit_cmdline(process, emit);
+        => each |j, arg, emit| if let Some(process) = j.process {
+            emit_args(process, arg, emit);
         };
+    PROC_CMDLINE = "proc.cmdline": Text, PROCESS, "Short name and arguments."
+        => scalar |j| Some(text(j.process?.short_cmdline()));
     PROC_PID = "proc.pid": Int, PROCESS, "Process id on the host."
         => scalar |j| Some(Value::Int(j.process?.oid.hpid));
     PROC_VPID = "proc.vpid": Int, PROCESS, "Process id inside its namespace."
@@ -192,7 +187,7 @@ fields! {
             (start != 0).then(|| Value::Int(j.record.ts() - start))
         };
     PROC_PNAME = "proc.pname": Text, PROCESS, "Short name of the parent."
-        => scalar |j| Some(text(comm(j.parent?)));
+        => scalar |j| Some(text(j.parent?.short_name()));
     PROC_PEXE = "proc.pexe": Text, PROCESS, "argv[0] of the parent."
         => scalar |j| Some(text(argv0(j.parent?)));
     PROC_PEXEPATH = "proc.pexepath": Path, PROCESS, "Path of the parent's executable."
@@ -200,13 +195,11 @@ fields! {
     PROC_PARGS = "proc.pargs": Text, PROCESS, "Arguments of the parent."
         => scalar |j| Some(text(j.parent?.args()));
     PROC_PCMDLINE = "proc.pcmdline": Text, PROCESS, "Short name and arguments of the parent."
-        => each |j, _, emit| if let Some(parent) = j.parent {
-            emit_cmdline(parent, emit);
-        };
+        => scalar |j| Some(text(j.parent?.short_cmdline()));
     PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex }, PROCESS,
         "Short names of the ancestors without the process itself; with a position one: 0 is the process, \
          1 its parent."
-        => each |j, arg, emit| emit.texts(ancestors(j, arg).map(comm));
+        => each |j, arg, emit| emit.texts(ancestors(j, arg).map(KeptProcess::short_name));
     PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex }, PROCESS,
         "argv[0] of the ancestors."
         => each |j, arg, emit| emit.texts(ancestors(j, arg).map(argv0));
@@ -215,9 +208,7 @@ fields! {
         => each |j, arg, emit| emit.texts(ancestors(j, arg).map(exe_path));
     PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex }, PROCESS,
         "Command lines of the ancestors."
-        => each |j, arg, emit| {
-            let _ = ancestors(j, arg).any(|process| emit_cmdline(process, emit));
-        };
+        => each |j, arg, emit| emit.texts(ancestors(j, arg).map(KeptProcess::short_cmdline));
     PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex }, PROCESS,
         "Process ids of the ancestors."
         => each |j, arg, emit| {
@@ -252,7 +243,7 @@ fields! {
         => scalar |j| {
             let session = Some(j.process?.sid).filter(|sid| *sid != 0)?;
             let members = j.lineage().take_while(|ancestor| ancestor.sid == session);
-            members.last().map(|leader| text(comm(leader)))
+            members.last().map(|leader| text(leader.short_name()))
         };
 
     THREAD_CAP_PERMITTED = "thread.cap_permitted": Text, PROCESS,
@@ -340,286 +331,4 @@ fields! {
         => scalar |j| Some(text(j.pod?.id()));
     K8S_NS_NAME = "k8s.ns.name": Text, PROCESS, "Namespace of the pod."
         => scalar |j| Some(text(j.pod?.namespace()));
-}
-
-/// The system calls that a record stands for.
-const CALLS: [(OpFlags, &[&str]); 20] = [
-    (OpFlags::CLONE, &["clone", "clone3", "fork", "vfork"]),
-    (OpFlags::EXEC, &["execve", "execveat"]),
-    (OpFlags::EXIT, &["procexit"]),
-    (OpFlags::SETUID, &["setuid", "setresuid"]),
-    (OpFlags::SETNS, &["setns"]),
-    (OpFlags::ACCEPT, &["accept", "accept4"]),
-    (OpFlags::CONNECT, &["connect"]),
-    (OpFlags::OPEN, &["open", "openat", "openat2", "creat"]),
-    (OpFlags::READ_RECV, &["read", "recvfrom", "recvmsg"]),
-    (OpFlags::WRITE_SEND, &["write", "sendto", "sendmsg"]),
-    (OpFlags::CLOSE, &["close"]),
-    (OpFlags::SHUTDOWN, &["shutdown"]),
-    (OpFlags::MMAP, &["mmap"]),
-    (OpFlags::MKDIR, &["mkdir", "mkdirat"]),
-    (OpFlags::RMDIR, &["rmdir", "unlinkat"]),
-    (OpFlags::LINK, &["link", "linkat"]),
-    (OpFlags::UNLINK, &["unlink", "unlinkat"]),
-    (OpFlags::SYMLINK, &["symlink", "symlinkat"]),
-    (OpFlags::RENAME, &["rename", "renameat", "renameat2"]),
-    (OpFlags::TRUNCATE, &[]),
-];
-
-fn emit_calls<F>(joined: &Joined<'_>, emit: &mut Emit<F>)
-where
-    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
-{
-    let flags = joined.op_flags();
-    let calls = CALLS.iter().filter(|(flag, _)| flags.contains(*flag));
-    emit.texts(calls.flat_map(|(_, names)| *names));
-}
-
-/// The result of an event, or of the operation that began a flow.
-fn raw_result(joined: &Joined<'_>) -> Option<i64> {
-    joined.result().or_else(|| match joined.record {
-        Record::NetworkFlow(flow) => Some(i64::from(flow.ret)),
-        Record::FileFlow(flow) => Some(i64::from(flow.ret)),
-        _ => None,
-    })
-}
-
-fn emit_result<F>(result: i64, emit: &mut Emit<F>)
-where
-    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
-{
-    if result >= 0 {
-        emit.value(Value::Text(b"SUCCESS"));
-        return;
-    }
-    let number = i32::try_from(-result).unwrap_or(0);
-    match errno::name(number) {
-        Some(name) => emit.value(Value::Text(name.as_bytes())),
-        None => emit.value(Value::Int(result)),
-    };
-}
-
-/// Whether a flow holds an open with these flags; none for flows whose open was not seen.
-fn was_opened(joined: &Joined<'_>, flags: OpenFlags) -> Option<bool> {
-    let opened = joined.op_flags().contains(OpFlags::OPEN);
-    joined
-        .open_flags()
-        .filter(|_| opened)
-        .map(|open| open.contains(flags))
-}
-
-fn emit_open_flags<F>(joined: &Joined<'_>, emit: &mut Emit<F>)
-where
-    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
-{
-    let flags = joined.open_flags().unwrap_or_default();
-    let mut buffer = [0_u8; 256];
-    let mut rest = &mut buffer[..];
-    let read_write = flags.contains(OpenFlags::RDWR);
-    let mut separator = "";
-    for name in flags.names() {
-        let is_half = matches!(name, "RDONLY" | "WRONLY");
-        if (is_half && read_write) || name == "NONE" {
-            continue;
-        }
-        // All names together are shorter than the buffer.
-        let _ = write!(rest, "{separator}O_{name}");
-        separator = "|";
-    }
-    let length = 256 - rest.len();
-    emit.value(Value::Text(&buffer[..length]));
-}
-
-/// The letter of the kind of descriptor that a flow is about.
-fn descriptor_letter(joined: &Joined<'_>) -> Option<u8> {
-    match joined.record {
-        Record::NetworkFlow(flow) => Some(if flow.source().is_ipv4() { b'4' } else { b'6' }),
-        Record::FileFlow(_) => joined.file.map(|file| file.kind.letter()),
-        _ => None,
-    }
-}
-
-/// The file of a flow on a file or directory.
-fn flow_file<'t>(joined: &Joined<'t>) -> Option<&'t crate::entity::KeptFile> {
-    let is_file = matches!(descriptor_letter(joined), Some(b'f' | b'd' | b'?'));
-    joined.file.filter(|_| is_file && joined.fd().is_some())
-}
-
-fn emit_descriptor_name<F>(joined: &Joined<'_>, emit: &mut Emit<F>)
-where
-    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
-{
-    if joined.fd().is_none() {
-        return;
-    }
-    if let Some(file) = joined.file {
-        emit.value(text(file.path()));
-        return;
-    }
-    let Some(Connection {
-        source,
-        source_port,
-        destination,
-        destination_port,
-        ..
-    }) = joined.connection()
-    else {
-        return;
-    };
-    let mut buffer = [0_u8; 128];
-    let mut rest = &mut buffer[..];
-    // Two addresses and two ports are shorter than the buffer.
-    let _ = match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            write!(
-                rest,
-                "{source}:{source_port}->{destination}:{destination_port}"
-            )
-        }
-        (source, destination) => {
-            write!(
-                rest,
-                "{source}:{source_port}->{destination}:{destination_port}"
-            )
-        }
-    };
-    let length = 128 - rest.len();
-    emit.value(Value::Text(&buffer[..length]));
-}
-
-fn comm(process: &KeptProcess) -> &BStr {
-    if process.comm().is_empty() {
-        let name = process.name();
-        BStr::new(&name[..name.len().min(LONGEST_COMM)])
-    } else {
-        process.comm()
-    }
-}
-
-fn argv0(process: &KeptProcess) -> &BStr {
-    process
-        .argv()
-        .iter()
-        .next()
-        .unwrap_or_else(|| process.exe())
-}
-
-fn exe_path(process: &KeptProcess) -> &BStr {
-    if process.exe_path().is_empty() {
-        process.exe()
-    } else {
-        process.exe_path()
-    }
-}
-
-/// Hands over short name and arguments; returns whether the visitor has had enough.
-fn emit_cmdline<F>(process: &KeptProcess, emit: &mut Emit<F>) -> bool
-where
-    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
-{
-    let name = comm(process);
-    // Of classic recordings the short name is the end of the executable's path, which lies beside the
-    // arguments already.
-    if process.comm().is_empty() && name.len() == process.name().len() {
-        let cmdline = process.cmdline();
-        let start = process.exe().len() - name.len();
-        return emit.value(Value::Text(&cmdline[start..]));
-    }
-    let mut joined = Vec::with_capacity(name.len() + 1 + process.args().len());
-    joined.extend_from_slice(name);
-    if !process.args().is_empty() {
-        joined.push(b' ');
-        joined.extend_from_slice(process.args());
-    }
-    emit.value(Value::Text(&joined))
-}
-
-/// The ancestors without the process itself, or the one at the position that `arg` gives.
-fn ancestors<'t>(
-    joined: &Joined<'t>,
-    arg: &Arg,
-) -> impl Iterator<Item = &'t KeptProcess> + use<'t> {
-    let (skip, take) = match arg {
-        Arg::Index(index) => (*index as usize, 1),
-        _ => (1, usize::MAX),
-    };
-    joined.lineage().skip(skip).take(take)
-}
-
-fn is_native(joined: &Joined<'_>) -> bool {
-    joined.header.is_some_and(|header| {
-        header.version >= i64::from(crate::NATIVE_VERSION) && header.version < 1000
-    })
-}
-
-fn exe_flag(joined: &Joined<'_>, flag: i32) -> Option<Value<'static>> {
-    let process = joined.process.filter(|_| is_native(joined))?;
-    Some(Value::Bool(process.exe_flags & flag != 0))
-}
-
-fn emit_capabilities<F>(joined: &Joined<'_>, set: usize, emit: &mut Emit<F>)
-where
-    F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,
-{
-    let Some(process) = joined.process.filter(|_| is_native(joined)) else {
-        return;
-    };
-    with_names(process.capabilities[set], |names| {
-        emit.value(Value::Text(names))
-    });
-}
-
-fn exe_inode(joined: &Joined<'_>, index: usize) -> Option<Value<'static>> {
-    joined
-        .process
-        .map(|process| process.exe_inode[index])
-        .filter(|value| *value != 0)
-        .map(Value::Int)
-}
-
-fn container_text<'t>(
-    joined: &Joined<'t>,
-    text_of: impl Fn(&'t KeptContainer) -> &'t BStr,
-) -> Option<Value<'t>> {
-    if joined.process?.container_id().is_none() {
-        return Some(Value::Text(b"host"));
-    }
-    joined.container.map(|container| text(text_of(container)))
-}
-
-/// Repository and tag of an image such as `registry:5000/team/app:1.2@sha256:…`.
-fn split_image(image: &BStr) -> (&[u8], Option<&[u8]>) {
-    let without_digest = image
-        .find_byte(b'@')
-        .map_or(image.as_bytes(), |at| &image[..at]);
-    let path_start = without_digest.rfind_byte(b'/').map_or(0, |slash| slash + 1);
-    match without_digest[path_start..].find_byte(b':') {
-        Some(colon) => {
-            let (repository, tag) = without_digest.split_at(path_start + colon);
-            (repository, Some(&tag[1..]))
-        }
-        None => (without_digest, None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_taken_apart() {
-        let split = |image: &'static str| {
-            let (repository, tag) = split_image(BStr::new(image));
-            (
-                repository.to_str_lossy().into_owned(),
-                tag.map(|tag| tag.to_str_lossy().into_owned()),
-            )
-        };
-        assert_eq!(split("alpine:3.18"), ("alpine".into(), Some("3.18".into())));
-        assert_eq!(split("r:5000/a/b"), ("r:5000/a/b".into(), None));
-        assert_eq!(
-            split("r:5000/a/b:1@sha256:00"),
-            ("r:5000/a/b".into(), Some("1".into()))
-        );
-    }
 }

@@ -12,6 +12,7 @@ mod capabilities;
 #[macro_use]
 mod declare;
 mod falco;
+mod falco_answers;
 mod mounts;
 mod names;
 mod sysflow;

@@ -106,6 +106,9 @@ fn a_record_answers_for_itself_and_its_ancestors() {
     assert_eq!(value(&joined, "proc.aname[7]"), [""; 0]);
     assert_eq!(value(&joined, "sf.proc.cmdline"), ["/bin/bash -c id"]);
     assert_eq!(value(&joined, "proc.cmdline"), ["bash -c id"]);
+    assert_eq!(value(&joined, "proc.args"), ["-c id"]);
+    assert_eq!(value(&joined, "proc.args[1]"), ["id"]);
+    assert_eq!(value(&joined, "proc.args[2]"), [""; 0]);
     assert_eq!(value(&joined, "sf.pproc.pid"), ["20"]);
     assert_eq!(value(&joined, "fd.name"), ["/etc/passwd"]);
     assert_eq!(value(&joined, "evt.arg.flags"), ["O_RDWR"]);

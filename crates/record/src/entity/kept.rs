@@ -90,7 +90,7 @@ pub struct KeptProcess {
     /// Inode, change time and modification time of the executable.
     pub exe_inode: [i64; 3],
     name_start: u32,
-    texts: Texts<11>,
+    texts: Texts<12>,
 }
 
 // Command lines are asked for so often that executable, blank and arguments lie side by side.
@@ -104,6 +104,11 @@ const COMM: usize = 7;
 const EXE_PATH: usize = 8;
 const ENV: usize = 9;
 const ARGV: usize = 10;
+/// Short name and arguments, where they are not the end of the command line.
+const SHORT_CMDLINE: usize = 11;
+
+/// The kernel's short names have at most so many bytes.
+const LONGEST_COMM: usize = 15;
 
 impl KeptProcess {
     pub(super) fn new(process: &Process<'_>, stamp: u64) -> Self {
@@ -120,7 +125,15 @@ impl KeptProcess {
             .rfind_byte(b'/')
             .map_or(0, |slash| slash as u32 + 1);
         let container = process.container_id.unwrap_or_default();
-        let texts: [&[u8]; 11] = [
+        let name = &process.exe[name_start as usize..];
+        let short_name = short_name(process.comm, name);
+        // Of classic recordings this is the end of the command line, unless the name is too long.
+        let short_cmdline = if short_name.len() == name.len() && process.comm.is_empty() {
+            Vec::new()
+        } else {
+            [short_name.as_bytes(), blank, process.exe_args.as_bytes()].concat()
+        };
+        let texts: [&[u8]; 12] = [
             process.exe,
             blank,
             process.exe_args,
@@ -132,6 +145,7 @@ impl KeptProcess {
             process.exe_path,
             &env,
             &argv,
+            &short_cmdline,
         ];
         Self {
             stamp,
@@ -210,6 +224,21 @@ impl KeptProcess {
         self.texts.get(COMM)
     }
 
+    /// The kernel's short name, or what it would be by the name of the executable.
+    pub fn short_name(&self) -> &BStr {
+        short_name(self.comm(), self.name())
+    }
+
+    /// The short name and, if there are any, a blank and the arguments.
+    pub fn short_cmdline(&self) -> &BStr {
+        let kept = self.texts.get(SHORT_CMDLINE);
+        if kept.is_empty() {
+            BStr::new(&self.cmdline()[self.name_start as usize..])
+        } else {
+            kept
+        }
+    }
+
     /// The resolved path of the executable; empty when it was not recorded.
     pub fn exe_path(&self) -> &BStr {
         self.texts.get(EXE_PATH)
@@ -223,6 +252,14 @@ impl KeptProcess {
     /// The arguments with their boundaries, `argv[0]` first; empty when they were not recorded.
     pub fn argv(&self) -> Array<'_, &BStr> {
         Array::from_encoding(self.texts.get(ARGV))
+    }
+}
+
+fn short_name<'a>(comm: &'a BStr, name: &'a BStr) -> &'a BStr {
+    if comm.is_empty() {
+        BStr::new(&name[..name.len().min(LONGEST_COMM)])
+    } else {
+        comm
     }
 }
 
@@ -556,5 +593,10 @@ mod tests {
         assert_eq!(process("/bin/ls", "").cmdline(), "/bin/ls");
         assert_eq!(process("/bin/ls", "").name(), "ls");
         assert_eq!(process("server", "").name(), "server");
+        assert_eq!(process("/bin/ls", "-l /tmp").short_cmdline(), "ls -l /tmp");
+        assert_eq!(process("/bin/ls", "").short_cmdline(), "ls");
+        let long = process("/usr/bin/gnome-keyring-daemon", "-f");
+        assert_eq!(long.short_name(), "gnome-keyring-d");
+        assert_eq!(long.short_cmdline(), "gnome-keyring-d -f");
     }
 }
