@@ -1,7 +1,8 @@
 //! A record with its entities.
 
 use super::generations::Generations;
-use super::kept::{KeptContainer, KeptFile, KeptHeader, KeptPod, KeptProcess};
+use super::kept::{KeptContainer, KeptFile, KeptHeader, KeptPod};
+use super::process::KeptProcess;
 use crate::{Oid, Record};
 
 /// The longest chain of ancestors that is followed. Real ones have about a dozen; damaged data may hold

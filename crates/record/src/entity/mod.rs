@@ -14,9 +14,11 @@
 mod generations;
 mod joined;
 mod kept;
+mod process;
 mod tables;
 mod texts;
 
 pub use joined::{Ancestors, Joined};
-pub use kept::{KeptContainer, KeptFile, KeptHeader, KeptPod, KeptProcess};
+pub use kept::{KeptContainer, KeptFile, KeptHeader, KeptPod};
+pub use process::KeptProcess;
 pub use tables::{Limits, Statistics, Tables};

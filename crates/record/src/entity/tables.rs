@@ -4,7 +4,8 @@ use bstr::ByteSlice;
 
 use super::generations::Generations;
 use super::joined::Joined;
-use super::kept::{KeptContainer, KeptFile, KeptHeader, KeptPod, KeptProcess};
+use super::kept::{KeptContainer, KeptFile, KeptHeader, KeptPod};
+use super::process::KeptProcess;
 use crate::{Foid, Oid, Record};
 
 /// How much memory the entities of a stream may take, in bytes.
