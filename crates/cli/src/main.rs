@@ -70,10 +70,23 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) => {
-            output::error(&format!("{error:#}"), colour);
+            output::error(&told_once(&error), colour);
             ExitCode::from(2)
         }
     }
+}
+
+/// An error with its causes. Some errors tell their cause themselves: it is not told twice.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 impl From<io::Error> for Failure {

@@ -254,6 +254,10 @@ impl<S: RecordSink> Collector<S> {
         }
         // Some facts about the machine come without a time.
         if event.ts != 0 {
+            if self.losses_written.0 == 0 {
+                // Nothing can have been lost before the first event.
+                self.losses_written.0 = event.ts;
+            }
             self.now = event.ts;
             self.second = event.ts / SECOND;
         }
