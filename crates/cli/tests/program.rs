@@ -411,12 +411,10 @@ fn rules_are_listed() {
         json_lines(&sysflow(&["rules", "list", "--json", &example("web-intrusion.yaml")]).stdout);
     assert_eq!(rules.len(), 11);
     assert_eq!(rules[0]["priority"], "Error");
-    assert_eq!(
-        sysflow(&["rules", "list", "no-such-directory"])
-            .status
-            .code(),
-        Some(2)
-    );
+    let missing = sysflow(&["rules", "list", "no-such-directory"]);
+    assert_eq!(missing.status.code(), Some(2));
+    let told = text(&missing.stderr);
+    assert_eq!(told.matches("No such file").count(), 1, "{told}");
 }
 
 /// Captures are not part of this repository: this says that it skips where `../shared/data` does not exist.
