@@ -140,6 +140,10 @@ impl Summary {
         );
         let notes = [
             (
+                tally.system_calls,
+                "events of system calls were condensed to these records",
+            ),
+            (
                 folded,
                 "alerts repeated others and were folded (--all shows them)",
             ),
