@@ -28,6 +28,10 @@ pub(crate) fn container_of(cgroups: &[u8]) -> Option<(&[u8], i32)> {
     split(cgroups, false).find_map(|entry| {
         let start = entry.iter().position(|byte| *byte == b'=')? + 1;
         let path = &entry[start..];
+        // Most paths are too short to hold an id, and every process has a dozen of them.
+        if path.len() < ID_LENGTH {
+            return None;
+        }
         LAYOUTS.iter().find_map(|(prefix, suffix, kind)| {
             let before_suffix = path.strip_suffix(*suffix)?;
             let id = before_suffix.get(before_suffix.len().checked_sub(ID_LENGTH)?..)?;

@@ -35,6 +35,7 @@
 //!
 //! - [`source`]: translators from what is observed to events.
 //! - `state`: threads, descriptors, accounts. `tables`: what the records know.
+//! - [`view`]: what can be asked of a single operation, for rules and for people.
 //! - `collector`: the rules, by family: what an operation does to the state, and what is recorded of it.
 
 mod cgroup;
@@ -46,9 +47,11 @@ mod state;
 mod statistics;
 mod tables;
 mod text;
+pub mod view;
 
 pub use collector::Collector;
 pub use config::{Config, Generation, Limits, Mode, Profile, Quirks, ReadMode};
-pub use sink::{Context, RecordSink};
+pub use sink::{Context, EventsOnly, RecordSink};
 pub use source::Observer;
 pub use statistics::Statistics;
+pub use view::EventView;

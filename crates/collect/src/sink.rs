@@ -6,11 +6,35 @@ use sysflow_record::model::{Container, File, Process};
 use crate::tables::Tables;
 use crate::tables::files::FileRef;
 use crate::tables::processes::ProcessRef;
+use crate::view::EventView;
 
 /// Takes records one by one, in their order. A sink that can fail keeps its error until it is asked.
 pub trait RecordSink {
+    /// Whether [`event`](Self::event) is wanted. What only views need is kept for those sinks alone.
+    const WANTS_EVENTS: bool = false;
+
     /// Takes a record. Whatever it refers to has been taken before in the same file.
     fn record(&mut self, record: &Record<'_>, context: &Context<'_>);
+
+    /// Sees an operation when it has ended, in its place among the records. The state is that after the
+    /// operation, but for a descriptor that was closed and a thread that has ended: they are still there.
+    fn event(&mut self, view: &EventView<'_>) {
+        let _ = view;
+    }
+}
+
+/// A sink for who wants operations and no records.
+#[derive(Clone, Debug)]
+pub struct EventsOnly<F>(pub F);
+
+impl<F: FnMut(&EventView<'_>)> RecordSink for EventsOnly<F> {
+    const WANTS_EVENTS: bool = true;
+
+    fn record(&mut self, _: &Record<'_>, _: &Context<'_>) {}
+
+    fn event(&mut self, view: &EventView<'_>) {
+        (self.0)(view);
+    }
 }
 
 impl<F: FnMut(&Record<'_>, &Context<'_>)> RecordSink for F {

@@ -113,11 +113,14 @@ pub(crate) fn resolve_into(out: &mut Vec<u8>, directory: &[u8], path: &[u8], as_
         out.extend_from_slice(directory);
     }
     // What stands for an unknown directory has no slash, and the original puts none after it.
-    let start = out.len();
+    let mut start = out.len();
     for part in path.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." => pop(out),
+            b".." => {
+                pop(out);
+                start = start.min(out.len());
+            }
             part => {
                 if out.len() > start && out.last() != Some(&b'/') {
                     out.push(b'/');

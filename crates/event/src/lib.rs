@@ -18,6 +18,7 @@
 //!
 //! - [`Event`], [`Operation`]: what happened.
 //! - [`mod@file`], [`identity`], [`network`], [`process`], [`descriptor`]: the arguments of operations, by family.
+//! - [`raw`]: every argument by its name, for who asks for more than the state of a system needs.
 //! - [`snapshot`]: what there was before the first event.
 
 pub mod descriptor;
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod network;
 mod operation;
 pub mod process;
+pub mod raw;
 pub mod snapshot;
 
 pub use event::{Event, Phase};

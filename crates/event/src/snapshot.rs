@@ -106,6 +106,29 @@ pub struct Process<'a> {
     pub exe_changed: u64,
     /// Its modification time, ns since the epoch; 0 when unknown.
     pub exe_modified: u64,
+    /// What it uses.
+    pub usage: Usage,
+}
+
+/// What a thread uses and may use, and how it is grouped. Nothing but questions about single events needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The number of descriptors that it may have.
+    pub descriptor_limit: Option<i64>,
+    /// Page faults that needed the disk.
+    pub faults_major: Option<u64>,
+    /// Page faults that did not.
+    pub faults_minor: Option<u64>,
+    /// Virtual memory in KiB.
+    pub memory_virtual: Option<u64>,
+    /// Memory in use, in KiB.
+    pub memory_resident: Option<u64>,
+    /// Memory swapped out, in KiB.
+    pub memory_swapped: Option<u64>,
+    /// The process group, as numbered in its own namespace.
+    pub namespace_group: Option<i64>,
+    /// When the first process of its namespace was started, ns since the epoch.
+    pub namespace_start: Option<u64>,
 }
 
 /// A descriptor that was open at the start.

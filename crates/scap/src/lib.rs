@@ -55,6 +55,7 @@ mod process;
 mod socket;
 mod state;
 mod statistics;
+mod system_call;
 mod table;
 mod upgrade;
 
@@ -77,6 +78,7 @@ pub use process::Process;
 pub use socket::{SocketAddress, SocketTuple};
 pub use state::{Group, Interface, Machine, Section, User};
 pub use statistics::Statistics;
+pub use system_call::system_call_name;
 pub use table::{
     Category, Code, Direction, EventFlags, EventInfo, Name, Origin, events, flag_sets,
 };

@@ -13,10 +13,12 @@ mod processes;
 mod snapshot;
 mod sockets;
 mod timers;
+mod views;
 
 use std::collections::{HashSet, VecDeque};
 
 use bstr::BStr;
+use sysflow_event::raw::RawArguments;
 use sysflow_event::{Event, Fd, Operation, Phase};
 use sysflow_record::Record;
 use sysflow_record::model::Header;
@@ -239,6 +241,14 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn take(&mut self, event: &Event<'_>) {
+        self.apply(event);
+        if self.delayed.exit.is_some() || self.delayed.close.is_some() {
+            self.do_delayed();
+        }
+    }
+
+    #[inline]
+    fn apply(&mut self, event: &Event<'_>) {
         self.statistics.events += 1;
         let is_meta = matches!(
             event.operation,
@@ -278,9 +288,6 @@ impl<S: RecordSink> Collector<S> {
                 }
                 self.on_operation(event);
             }
-        }
-        if self.delayed.exit.is_some() || self.delayed.close.is_some() {
-            self.do_delayed();
         }
     }
 
@@ -340,6 +347,17 @@ impl<S: RecordSink> Collector<S> {
 }
 
 impl<S: RecordSink> Observer for Collector<S> {
+    const WANTS_ARGUMENTS: bool = S::WANTS_EVENTS;
+
+    #[inline]
+    fn event_with(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
+        if S::WANTS_EVENTS {
+            self.take_and_show(event, arguments);
+        } else {
+            self.take(event);
+        }
+    }
+
     fn restart(&mut self) {
         self.flush();
         let statistics = self.statistics;

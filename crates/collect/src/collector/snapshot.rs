@@ -10,7 +10,7 @@ use crate::cgroup;
 use crate::config::Quirks;
 use crate::sink::RecordSink;
 use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE, Role, unmap};
-use crate::state::thread::{Thread, UNKNOWN};
+use crate::state::thread::{Details, Thread, UNKNOWN};
 use crate::tables::containers::ContainerRef;
 use crate::text::{Text, empty, resolve_into, with_slash};
 
@@ -103,6 +103,12 @@ impl<S: RecordSink> Collector<S> {
             exe_modified: process.exe_modified,
             ..Thread::placeholder(tid, pid)
         };
+        if S::WANTS_EVENTS {
+            thread.details = Some(Box::new(Details {
+                usage: process.usage,
+                cgroups: text(image.cgroups),
+            }));
+        }
         thread.container = image.cgroups.and_then(|cgroups| self.container_of(cgroups));
         self.threads.insert(thread);
     }

@@ -117,6 +117,8 @@ pub(crate) struct Descriptor {
     /// Whether a close has begun.
     pub(crate) is_closing: bool,
     pub(crate) close_on_exec: bool,
+    /// The path as the program gave it, for views.
+    pub(crate) raw_path: Option<Text>,
     /// The file in the records that its path is, once that was looked up.
     pub(crate) file: Option<FileRef>,
 }
@@ -135,6 +137,7 @@ impl Descriptor {
             is_ipv6: false,
             is_closing: false,
             close_on_exec: false,
+            raw_path: None,
             file: None,
         }
     }

@@ -15,6 +15,13 @@ impl Interfaces {
         self.all.push(interface);
     }
 
+    /// Whether the machine has this address.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        self.all
+            .iter()
+            .any(|interface| interface.address == address)
+    }
+
     /// The address from which the machine speaks to `peer`: the same, else one of the same network, else
     /// the first that is not a loopback.
     pub(crate) fn toward(&self, peer: Ipv4Addr) -> Option<Ipv4Addr> {

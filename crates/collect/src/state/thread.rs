@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sysflow_event::flags::clone;
 use sysflow_event::identity::Capabilities;
+use sysflow_event::snapshot::Usage;
 
 use super::descriptor::DescriptorTable;
 use crate::tables::containers::ContainerRef;
@@ -51,6 +52,8 @@ pub(crate) struct Thread {
     pub(crate) exe_changed: u64,
     pub(crate) exe_modified: u64,
     pub(crate) container: Option<ContainerRef>,
+    /// What only views ask for.
+    pub(crate) details: Option<Box<Details>>,
     pub(crate) descriptors: DescriptorTable,
     pub(crate) children: Vec<i64>,
     /// Whether it has ended.
@@ -59,6 +62,23 @@ pub(crate) struct Thread {
     pub(crate) child_came_first: bool,
     /// Whether it takes over children of its descendants.
     pub(crate) is_reaper: bool,
+}
+
+/// What only views ask for.
+#[derive(Clone, Debug)]
+pub(crate) struct Details {
+    pub(crate) usage: Usage,
+    /// `subsystem=path`, a NUL after each.
+    pub(crate) cgroups: Text,
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        Self {
+            usage: Usage::default(),
+            cgroups: empty(),
+        }
+    }
 }
 
 impl Thread {
@@ -93,6 +113,7 @@ impl Thread {
             exe_changed: 0,
             exe_modified: 0,
             container: None,
+            details: None,
             descriptors: DescriptorTable::default(),
             children: Vec::new(),
             is_dead: false,

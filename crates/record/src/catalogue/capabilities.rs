@@ -60,7 +60,7 @@ const LONGEST: usize = {
 
 /// Calls `with` with the names of a set, joined with blanks; the text is empty for the empty set. Bits that
 /// no kernel has named yet are left out.
-pub(super) fn with_names<R>(set: i64, with: impl FnOnce(&[u8]) -> R) -> R {
+pub fn with_names<R>(set: i64, with: impl FnOnce(&[u8]) -> R) -> R {
     let mut buffer = [0; LONGEST];
     let mut rest = &mut buffer[..];
     let mut separator = "";

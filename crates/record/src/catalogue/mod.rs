@@ -22,6 +22,7 @@ use std::ops::ControlFlow;
 use sysflow_field::{Absence, Arg, Catalogue, Field, FieldId, Value, View};
 
 pub use access::{Connection, Transfer};
+pub use capabilities::with_names as with_capability_names;
 pub use names::FOREIGN;
 
 use crate::entity::Joined;

@@ -8,6 +8,7 @@ mod arguments;
 mod container;
 mod operations;
 mod process_operations;
+mod raw;
 mod roles;
 mod state;
 
@@ -17,6 +18,7 @@ use sysflow_event::{Event, Operation, Phase};
 use sysflow_scap::{Arguments, Code, Event as Recorded, Item, KeptEvent};
 
 use super::Observer;
+use raw::Raw;
 use roles::Role;
 
 /// Beginnings of threads that are kept at most. Threads whose end is never seen would pile up otherwise.
@@ -64,36 +66,41 @@ impl ScapSource {
 
     #[inline]
     fn translate_event<O: Observer>(&mut self, event: &Recorded<'_>, observer: &mut O) {
-        let role = Role::of(event.code());
-        match role {
-            Role::Tick => observer.event(&Event {
-                operation: Operation::Tick,
-                ..plain(event)
-            }),
+        match Role::of(event.code()) {
+            Role::Tick => {
+                let tick = Event {
+                    operation: Operation::Tick,
+                    ..plain(event)
+                };
+                observer.event_with(&tick, &Raw::new(event));
+            }
             Role::Meta => state::meta(event, observer),
             Role::Other if event.is_enter() => {
-                self.begin(event, false);
-                observer.event(&plain(event));
+                self.begin(event, O::WANTS_ARGUMENTS);
+                observer.event_with(&plain(event), &Raw::new(event));
             }
+            Role::Other if O::WANTS_ARGUMENTS => self.end_other(event, observer),
             Role::Other => {
                 self.forget(event.tid());
                 observer.event(&plain(event));
             }
             Role::Exit => {
                 self.pending.remove(&event.tid());
-                observer.event(&Event {
+                let exit = Event {
                     phase: Phase::End,
                     result: event.i64(0),
                     operation: Operation::Exit(arguments::exit(event)),
                     ..plain(event)
-                });
+                };
+                observer.event_with(&exit, &Raw::new(event));
             }
             Role::Full if event.is_enter() => {
                 self.begin(event, true);
-                observer.event(&Event {
+                let begin = Event {
                     operation: operations::begin(event),
                     ..plain(event)
-                });
+                };
+                observer.event_with(&begin, &Raw::new(event));
             }
             Role::Full => self.end(event, observer),
         }
@@ -123,6 +130,24 @@ impl ScapSource {
         }
     }
 
+    /// The end of an operation without an effect, with its arguments.
+    fn end_other<O: Observer>(&mut self, event: &Recorded<'_>, observer: &mut O) {
+        let pending = self.pending.get_mut(&event.tid());
+        let enter = pending
+            .as_deref()
+            .filter(|pending| pending.code == event.code().enter())
+            .and_then(|pending| pending.kept.event());
+        let whole = event.upgraded(enter.as_ref());
+        let end = Event {
+            name: raw::name_of(&whole),
+            ..plain(event)
+        };
+        observer.event_with(&end, &Raw::new(&whole));
+        if let Some(pending) = pending {
+            pending.code = Code(u16::MAX);
+        }
+    }
+
     fn end<O: Observer>(&mut self, event: &Recorded<'_>, observer: &mut O) {
         let pending = self.pending.get_mut(&event.tid());
         let enter = pending.as_deref().and_then(|pending| {
@@ -132,13 +157,15 @@ impl ScapSource {
             (is_own || is_at).then(|| pending.kept.event()).flatten()
         });
         let whole = event.upgraded(enter.as_ref());
-        observer.event(&Event {
+        let end = Event {
             phase: Phase::End,
+            name: whole.info().name,
             result: whole.i64(0),
             is_older_form: whole.code() != event.code(),
             operation: operations::end(&whole, enter.as_ref()),
             ..plain(event)
-        });
+        };
+        observer.event_with(&end, &Raw::new(&whole));
         if let Some(pending) = pending {
             pending.code = Code(u16::MAX);
         }

@@ -5,7 +5,7 @@ use sysflow_event::identity::Capabilities;
 use sysflow_event::network::Protocol;
 use sysflow_event::process::Image;
 use sysflow_event::snapshot::{
-    Descriptor, Group, Interface, Machine, Process, Snapshot, Target, User,
+    Descriptor, Group, Interface, Machine, Process, Snapshot, Target, Usage, User,
 };
 use sysflow_event::{Event, Operation, flags};
 use sysflow_scap::{
@@ -16,6 +16,7 @@ use sysflow_scap::{
 use super::super::Observer;
 use super::container::Metadata;
 use super::plain;
+use super::raw::Raw;
 
 /// What an entry of a state block tells, if it is one.
 pub(super) fn snapshot<'a>(item: &Item<'a>) -> Option<Snapshot<'a>> {
@@ -95,6 +96,16 @@ fn process<'a>(process: &sysflow_scap::Process<'a>) -> Process<'a> {
         exe_inode: process.exe_inode,
         exe_changed: process.exe_changed,
         exe_modified: process.exe_modified,
+        usage: Usage {
+            descriptor_limit: Some(process.descriptor_limit),
+            faults_major: Some(process.faults_major),
+            faults_minor: Some(process.faults_minor),
+            memory_virtual: Some(u64::from(process.memory_virtual)),
+            memory_resident: Some(u64::from(process.memory_resident)),
+            memory_swapped: Some(u64::from(process.memory_swapped)),
+            namespace_group: known(process.namespace_group),
+            namespace_start: Some(process.namespace_start).filter(|start| *start != 0),
+        },
     }
 }
 
@@ -162,12 +173,16 @@ const fn protocol(protocol: ScapProtocol) -> Protocol {
 
 /// Tells of containers, users, groups and losses.
 pub(super) fn meta<O: Observer>(event: &Recorded<'_>, observer: &mut O) {
+    let arguments = Raw::new(event);
     let text = |index: usize| event.text(index).unwrap_or_default();
     let tell = |operation: Operation<'_>, observer: &mut O| {
-        observer.event(&Event {
-            operation,
-            ..plain(event)
-        });
+        observer.event_with(
+            &Event {
+                operation,
+                ..plain(event)
+            },
+            &arguments,
+        );
     };
     match event.code() {
         Code::CONTAINER_JSON_E | Code::CONTAINER_JSON_2_E => {

@@ -1,0 +1,125 @@
+//! Events as their sink sees them.
+
+use std::sync::Arc;
+
+use sysflow_event::raw::{Origin, RawArguments, RawValue};
+use sysflow_event::{Event, Operation, Phase};
+
+use super::Collector;
+use crate::sink::RecordSink;
+use crate::state::descriptor::Ends;
+use crate::state::thread::Details;
+use crate::text::Text;
+use crate::view::{EventView, descriptor_of};
+
+impl<S: RecordSink> Collector<S> {
+    /// Takes an event and shows it, unless it only tells that a system call begins.
+    pub(super) fn take_and_show(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
+        let is_shown = event.phase == Phase::End || arguments.class().origin != Origin::SystemCall;
+        let before = is_shown
+            .then(|| self.name_of_descriptor(event, arguments))
+            .flatten();
+        self.apply(event);
+        if is_shown {
+            self.note_details(event, arguments);
+            let after = self.name_of_descriptor(event, arguments);
+            let view = EventView {
+                event,
+                arguments,
+                number: self.statistics.events,
+                threads: &self.threads,
+                groups: &self.groups,
+                accounts: &self.accounts,
+                interfaces: &self.interfaces,
+                tables: &self.tables,
+                host_name: &self.host_name,
+                thread: self.threads.get(event.tid),
+                fd: descriptor_of(event, arguments),
+                is_name_changed: after.is_some() && before != after && !is_nameless(after.as_ref()),
+            };
+            self.sink.event(&view);
+        }
+        if self.delayed.exit.is_some() || self.delayed.close.is_some() {
+            self.do_delayed();
+        }
+    }
+
+    /// What tells one name of a descriptor from another.
+    fn name_of_descriptor(
+        &self,
+        event: &Event<'_>,
+        arguments: &dyn RawArguments,
+    ) -> Option<(Text, Ends)> {
+        let fd = descriptor_of(event, arguments)?;
+        let descriptor = self.threads.descriptors(event.tid)?.get(fd)?;
+        Some((descriptor.path.clone(), descriptor.ends))
+    }
+
+    /// Keeps what nothing but views ask for.
+    fn note_details(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
+        if let Operation::Open(open) = &event.operation
+            && let (Some(fd), Some(path)) = (Self::new_fd(event), open.path.path)
+            && let Some(table) = self.threads.descriptors_mut(event.tid)
+            && let Some(descriptor) = table.get_mut(fd)
+        {
+            descriptor.raw_path = Some(Arc::from(path));
+        }
+        let Some(thread) = self.threads.get(event.tid) else {
+            return;
+        };
+        if thread.details.is_none() {
+            // A new thread starts as its process, a new process as its parent.
+            let source = if thread.is_main() {
+                thread.parent
+            } else {
+                thread.pid
+            };
+            let inherited = self
+                .threads
+                .get(source)
+                .and_then(|source| source.details.clone());
+            if let Some(thread) = self.threads.get_mut(event.tid) {
+                thread.details = Some(inherited.unwrap_or_default());
+            }
+        }
+        let Some(details) = self
+            .threads
+            .get_mut(event.tid)
+            .and_then(|thread| thread.details.as_mut())
+        else {
+            return;
+        };
+        // A clone tells of its caller in passing; what both use is told by what they do next.
+        if matches!(event.operation, Operation::Clone(_)) {
+            return;
+        }
+        let Details { usage, cgroups } = &mut **details;
+        for index in 0..arguments.count() {
+            let number = match arguments.value(index) {
+                RawValue::Signed(number, _) | RawValue::Process(number) => number,
+                RawValue::Unsigned(number, _) => number as i64,
+                RawValue::Bytes(list) if arguments.name(index) == "cgroups" => {
+                    *cgroups = Arc::from(list);
+                    continue;
+                }
+                _ => continue,
+            };
+            let wide = Some(number as u64);
+            match arguments.name(index) {
+                "fdlimit" => usage.descriptor_limit = Some(number),
+                "pgft_maj" => usage.faults_major = wide,
+                "pgft_min" => usage.faults_minor = wide,
+                "vm_size" => usage.memory_virtual = wide,
+                "vm_rss" => usage.memory_resident = wide,
+                "vm_swap" => usage.memory_swapped = wide,
+                "vpgid" => usage.namespace_group = Some(number),
+                "pidns_init_start_ts" => usage.namespace_start = wide,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_nameless(name: Option<&(Text, Ends)>) -> bool {
+    name.is_some_and(|(path, ends)| path.is_empty() && *ends == Ends::NOWHERE)
+}

@@ -1,0 +1,193 @@
+//! The arguments of recorded events, for who asks for them by name.
+
+use std::marker::PhantomData;
+
+use sysflow_event::raw::{Base, Category, Class, Origin, RawArguments, RawValue};
+use sysflow_scap::{
+    Argument, Arguments, Category as ScapCategory, Code, EventFlags, Flags, Format, Name,
+    Origin as ScapOrigin, ParameterType, Upgraded, system_call_name,
+};
+
+use super::arguments::{address, tuple};
+
+/// An event, or one in the present form.
+pub(super) struct Raw<'e, 'a, A> {
+    event: &'e A,
+    bytes: PhantomData<&'a [u8]>,
+}
+
+impl<'e, 'a, A: Arguments<'a>> Raw<'e, 'a, A> {
+    pub(super) const fn new(event: &'e A) -> Self {
+        Self {
+            event,
+            bytes: PhantomData,
+        }
+    }
+}
+
+/// Events with a name for each system call: what the generic ones stand for is in their arguments.
+const GENERIC: Code = Code(0);
+
+/// The name of the operation. Generic events have that of the system call, if its number is known.
+pub(super) fn name_of(event: &Upgraded<'_>) -> &'static str {
+    let name = event.info().name;
+    if event.code().enter() != GENERIC {
+        return name;
+    }
+    native_name(event).unwrap_or(name)
+}
+
+/// What the kernel's number in a generic event stands for.
+fn native_name<'a>(event: &impl Arguments<'a>) -> Option<&'static str> {
+    let number = event.named(Name::NATIVEID)?.u32()?;
+    system_call_name(number as u16)
+}
+
+impl<'a, A: Arguments<'a>> RawArguments for Raw<'_, 'a, A> {
+    fn class(&self) -> Class {
+        let info = self.event.info();
+        Class {
+            category: category(info.category),
+            origin: match info.origin {
+                ScapOrigin::Syscall => Origin::SystemCall,
+                ScapOrigin::Tracepoint => Origin::Kernel,
+                ScapOrigin::Meta | ScapOrigin::Plugin | ScapOrigin::Iterator | ScapOrigin::None => {
+                    Origin::Observer
+                }
+            },
+            creates_descriptor: info.flags.contains(EventFlags::CREATES_DESCRIPTOR),
+            uses_descriptor: info.flags.contains(EventFlags::USES_DESCRIPTOR),
+            reads: info.flags.contains(EventFlags::READS),
+            writes: info.flags.contains(EventFlags::WRITES),
+            waits: info.flags.contains(EventFlags::WAITS),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.event.info().parameters.len()
+    }
+
+    fn name(&self, index: usize) -> &'static str {
+        self.event
+            .info()
+            .parameters
+            .get(index)
+            .map_or("", |parameter| parameter.name.text())
+    }
+
+    fn value(&self, index: usize) -> RawValue<'_> {
+        self.event
+            .argument(index)
+            .and_then(|argument| value(&argument))
+            .unwrap_or(RawValue::Unknown)
+    }
+
+    fn write_names(&self, index: usize, out: &mut Vec<u8>) {
+        if let Some(argument) = self.event.argument(index) {
+            if argument.name() == Name::SYSCALL_ID {
+                let name = native_name(self.event).unwrap_or_default();
+                out.extend_from_slice(name.as_bytes());
+                return;
+            }
+            write_names(&argument, out);
+        }
+    }
+}
+
+const fn category(category: ScapCategory) -> Category {
+    match category {
+        ScapCategory::Unknown => Category::Unknown,
+        ScapCategory::Other => Category::Other,
+        ScapCategory::File => Category::File,
+        ScapCategory::Net => Category::Net,
+        ScapCategory::Ipc => Category::Ipc,
+        ScapCategory::Memory => Category::Memory,
+        ScapCategory::Process => Category::Process,
+        ScapCategory::Sleep => Category::Sleep,
+        ScapCategory::System => Category::System,
+        ScapCategory::Signal => Category::Signal,
+        ScapCategory::User => Category::User,
+        ScapCategory::Time => Category::Time,
+        ScapCategory::IoRead | ScapCategory::IoWrite | ScapCategory::IoOther => {
+            Category::OfDescriptor
+        }
+        ScapCategory::Wait => Category::Wait,
+        ScapCategory::Scheduler => Category::Scheduler,
+        ScapCategory::Internal => Category::Internal,
+    }
+}
+
+/// The value of an argument; `None` where the writer did not know it.
+fn value<'a>(argument: &Argument<'a>) -> Option<RawValue<'a>> {
+    use ParameterType as T;
+    let argument = argument.selected()?;
+    let base = match argument.parameter.format {
+        Format::Hexadecimal => Base::Hexadecimal,
+        Format::Octal => Base::Octal,
+        Format::Decimal | Format::Plain => Base::Decimal,
+    };
+    Some(match argument.ty {
+        T::I8 | T::I16 | T::I32 | T::I64 => RawValue::Signed(argument.i64()?, base),
+        T::U8 | T::U16 | T::U32 | T::U64 | T::AbsoluteTime | T::Port | T::SignalSet => {
+            RawValue::Unsigned(argument.u64()?, base)
+        }
+        T::Errno => RawValue::Result(argument.i64()?),
+        T::Descriptor | T::Descriptor32 => RawValue::Descriptor(argument.i64()?),
+        T::Process | T::Process32 => RawValue::Process(argument.i64()?),
+        T::User => RawValue::User(argument.u32()?),
+        T::Group => RawValue::Group(argument.u32()?),
+        T::Text => RawValue::Text(argument.text()?),
+        T::Path => RawValue::Path(argument.text()?),
+        T::RelativePath => {
+            let text = argument.text()?;
+            match argument.parameter.relative_to {
+                Some(index) => RawValue::PathAt(text, usize::from(index)),
+                None => RawValue::Path(text),
+            }
+        }
+        T::Bytes => RawValue::Bytes(argument.bytes),
+        T::SocketAddress => RawValue::Address(address(argument.socket_address()?)),
+        T::SocketTuple => RawValue::Tuple(tuple(argument.socket_tuple()?)),
+        T::Flags8 | T::Flags16 | T::Flags32 | T::Enum8 | T::Enum16 | T::Enum32 | T::Mode => {
+            RawValue::Symbols(argument.u32()?, base)
+        }
+        T::SystemCall | T::Signal => RawValue::Named(argument.u32()?),
+        T::RelativeTime => RawValue::Span(argument.u64()?),
+        T::Bool => RawValue::Bool(argument.bool()?),
+        T::DescriptorList
+        | T::Ipv4Address
+        | T::Ipv6Address
+        | T::Dynamic
+        | T::TextArray
+        | T::TextPairArray => RawValue::Other,
+    })
+}
+
+fn write_names(argument: &Argument<'_>, out: &mut Vec<u8>) {
+    use ParameterType as T;
+    let start = out.len();
+    let add = |name: &str, out: &mut Vec<u8>| {
+        if out.len() > start {
+            out.push(b'|');
+        }
+        out.extend_from_slice(name.as_bytes());
+    };
+    match (argument.ty, argument.parameter.flag_set) {
+        // Several names of one value are all shown.
+        (T::Enum8 | T::Enum16 | T::Enum32, Some(set)) => {
+            let value = argument.u32();
+            for (name, _) in set.values.iter().filter(|(_, own)| Some(*own) == value) {
+                add(name, out);
+            }
+        }
+        (_, Some(set)) => {
+            let Some(value) = argument.u32() else { return };
+            let flags = Flags {
+                value,
+                set: Some(set),
+            };
+            flags.names().for_each(|name| add(name, out));
+        }
+        _ => {}
+    }
+}
