@@ -473,3 +473,25 @@ fn captures_are_read_like_recordings() {
         text(&cut.stderr)
     );
 }
+
+/// As above: skips where the captures do not exist.
+#[test]
+fn the_operations_of_captures_are_shown() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/capture");
+    let capture = data.join("files-files.scap");
+    if !capture.exists() {
+        eprintln!("skipped: {} does not exist", capture.display());
+        return;
+    }
+    let capture = capture.to_str().unwrap();
+    let filter = ["--events", "-f", "evt.type = rename and proc.name = filer"];
+    let lines = sysflow(&[&["print", capture], &filter[..]].concat());
+    let lines = text(&lines.stdout);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains(" filer (21847) < rename res=0"), "{lines}");
+    let columns = ["--json", "-c", "evt.type,evt.arg.newpath,proc.pid"];
+    let json = sysflow(&[&["print", capture], &filter[..], &columns[..]].concat());
+    let json = json_lines(&json.stdout);
+    assert_eq!(json[0]["evt.arg.newpath"], "/tmp/tested_file4.txt");
+    assert_eq!(json[0]["proc.pid"], 21847);
+}

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod convert;
+pub mod events;
 pub mod fields;
 pub mod info;
 pub mod print;

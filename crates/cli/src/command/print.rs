@@ -8,9 +8,11 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use sysflow_export::columns::{self, Column};
 use sysflow_export::{csv, json, table};
+use sysflow_pipeline::inputs;
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_record::entity::Joined;
 
+use super::events::{self, Wanted};
 use crate::arguments::{Capturing, ColourChoice, Filter, Reading};
 use crate::output::{self, Failure, Output};
 
@@ -43,6 +45,10 @@ pub struct Arguments {
     #[arg(short, long)]
     entities: bool,
 
+    /// Show the operations of captures themselves, a line each; conditions and columns are Falco's fields then
+    #[arg(long, conflicts_with_all = ["entities", "format"])]
+    events: bool,
+
     /// Stop after so many records
     #[arg(short = 'n', long, value_name = "COUNT")]
     limit: Option<u64>,
@@ -71,6 +77,17 @@ const TABLE_COLUMNS: &str = "time,type,process,what,container.name";
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
+    if arguments.events {
+        let inputs = inputs::expand(&arguments.files).map_err(anyhow::Error::from)?;
+        let wanted = Wanted {
+            filter: arguments.reading.filter.as_deref(),
+            columns: arguments.columns.as_deref(),
+            json: arguments.json,
+            limit: arguments.limit.unwrap_or(u64::MAX),
+        };
+        let out = Output::to(arguments.write.as_deref())?;
+        return events::print(&inputs, &wanted, &arguments.capturing.config(), out, colour);
+    }
     let format = if arguments.json {
         Format::Json
     } else {
