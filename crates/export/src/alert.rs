@@ -2,11 +2,10 @@
 
 use sysflow_record::entity::Joined;
 
-use crate::json::{write_string, write_value};
+use crate::json::{write_string, write_value, write_values};
 use crate::sentence;
 use crate::table::printable;
 use crate::time::Clock;
-use std::ops::ControlFlow;
 use sysflow_field::{Arg, FieldId, Value};
 
 /// Ancestors that are shown on a terminal.
@@ -172,27 +171,11 @@ fn write_field(
     out.push(b':');
     let field = sysflow_record::catalogue::CATALOGUE.field(id);
     let list = field.list && *arg == Arg::None;
-    if list {
-        out.push(b'[');
-    }
-    let mut values = 0;
-    joined.answer(id, arg, |value| {
-        if values > 0 {
-            out.push(b',');
-        }
-        values += 1;
-        write_value(value, out);
-        if list {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    });
-    match (values, list, wanted) {
-        (0, _, false) => out.truncate(start),
-        (0, false, true) => out.extend_from_slice(b"null"),
-        (_, true, _) => out.push(b']'),
-        _ => {}
+    let any = write_values(list, out, |visit| joined.answer(id, arg, visit));
+    match (any, wanted) {
+        (true, _) => {}
+        (false, false) => out.truncate(start),
+        (false, true) => out.extend_from_slice(if list { b"[]" } else { b"null" }),
     }
 }
 

@@ -312,9 +312,12 @@ fn write_column(
                 write_absent(column.absent, out);
             }
         }
-        Source::Field(id, arg) => write_list(column.absent, out, |visit| {
-            joined.answer(*id, arg, visit);
-        }),
+        Source::Field(id, arg) => {
+            let any = write_values(true, out, |visit| joined.answer(*id, arg, visit));
+            if !any {
+                write_absent(column.absent, out);
+            }
+        }
         Source::Json(id) => {
             let before = out.len();
             joined.answer(*id, &sysflow_field::Arg::None, |value| {
@@ -358,27 +361,30 @@ fn write_absent(absent: Absent, out: &mut Vec<u8>) {
     });
 }
 
-/// Writes a list; one without values is absent.
-fn write_list(
-    absent: Absent,
+/// Appends the values that `visit_all` hands over: one as itself, any number of a list as an array. Returns
+/// whether there was one; without any, nothing is appended.
+pub fn write_values(
+    list: bool,
     out: &mut Vec<u8>,
     visit_all: impl FnOnce(&mut dyn FnMut(Value<'_>) -> ControlFlow<()>),
-) {
-    let start = out.len();
-    out.push(b'[');
+) -> bool {
+    let mut any = false;
     visit_all(&mut |value| {
-        if out.len() > start + 1 {
-            out.push(b',');
+        if list {
+            out.push(if any { b',' } else { b'[' });
         }
+        any = true;
         write_value(value, out);
-        ControlFlow::Continue(())
+        if list {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     });
-    if out.len() == start + 1 {
-        out.truncate(start);
-        write_absent(absent, out);
-    } else {
+    if list && any {
         out.push(b']');
     }
+    any
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use sysflow_collect::source::scap::ScapSource;
 use sysflow_collect::view::{self, EventView};
 use sysflow_collect::{Collector, Config, EventsOnly};
-use sysflow_export::json::{write_string, write_value};
+use sysflow_export::json::{write_string, write_values};
 use sysflow_field::{Arg, FieldId, View};
 use sysflow_pipeline::inputs::Input;
 use sysflow_policy::{Condition, Dialect, Evaluator};
@@ -161,26 +160,8 @@ impl Printer {
             write_string(name.as_bytes(), out);
             out.push(b':');
             let list = EventView::catalogue().field(*id).list && *arg == Arg::None;
-            if list {
-                out.push(b'[');
-            }
-            let mut values = 0;
-            view.visit(*id, arg, |value| {
-                if values > 0 {
-                    out.push(b',');
-                }
-                values += 1;
-                write_value(value, out);
-                if list {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            });
-            match (list, values) {
-                (true, _) => out.push(b']'),
-                (false, 0) => out.extend_from_slice(b"null"),
-                (false, _) => {}
+            if !write_values(list, out, |visit| view.visit(*id, arg, visit)) {
+                out.extend_from_slice(if list { b"[]" } else { b"null" });
             }
         }
         out.extend_from_slice(b"}\n");

@@ -10,6 +10,7 @@ use super::EventView;
 use super::fd::write_name;
 use crate::state::thread::{Details, Thread};
 use crate::tables::containers::KnownContainer;
+use crate::text::Text;
 use crate::text::{NOT_KNOWN, split};
 
 /// Ancestors looked at at most: what is damaged can go round in a circle.
@@ -405,39 +406,31 @@ impl<'a> EventView<'a> {
     }
 
     pub(super) fn user_of(&self, uid: u32, none: &'static [u8]) -> &'a [u8] {
-        if uid == u32::MAX {
-            return none;
-        }
-        let container = self
-            .tables
-            .containers
-            .id(self.thread.and_then(|thread| thread.container));
-        let known = self
-            .accounts
-            .user(container, uid)
-            .or_else(|| self.accounts.user(b"", uid));
-        match known {
-            Some(name) => name,
-            None if uid == 0 => b"root",
-            None => NOT_KNOWN,
-        }
+        let accounts = self.accounts;
+        self.account_of(uid, none, |container| accounts.user(container, uid))
     }
 
     pub(super) fn group_of(&self, gid: u32, none: &'static [u8]) -> &'a [u8] {
-        if gid == u32::MAX {
+        let accounts = self.accounts;
+        self.account_of(gid, none, |container| accounts.group(container, gid))
+    }
+
+    /// The name of a user or group: that of the container, else that of the host. Number 0 is root even
+    /// where nobody says so.
+    fn account_of(
+        &self,
+        id: u32,
+        none: &'static [u8],
+        name_in: impl Fn(&[u8]) -> Option<&'a Text>,
+    ) -> &'a [u8] {
+        if id == u32::MAX {
             return none;
         }
-        let container = self
-            .tables
-            .containers
-            .id(self.thread.and_then(|thread| thread.container));
-        let known = self
-            .accounts
-            .group(container, gid)
-            .or_else(|| self.accounts.group(b"", gid));
+        let container = self.thread.and_then(|thread| thread.container);
+        let known = name_in(self.tables.containers.id(container)).or_else(|| name_in(b""));
         match known {
             Some(name) => name,
-            None if gid == 0 => b"root",
+            None if id == 0 => b"root",
             None => NOT_KNOWN,
         }
     }
