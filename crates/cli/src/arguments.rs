@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sysflow_collect::{Config, Generation, Mode, Profile, ReadMode};
+use sysflow_collect::{Config, EventView, Generation, Mode, Profile, ReadMode};
+use sysflow_field::View;
 use sysflow_pipeline::inputs::{self, Input};
+use sysflow_pipeline::policies::Views;
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream;
 use sysflow_policy::{Condition, Evaluator};
@@ -166,6 +168,7 @@ impl Capturing {
 /// A condition with what is needed to ask it.
 pub struct Filter {
     condition: Option<Condition<Joined<'static>>>,
+    on_events: Option<Condition<EventView<'static>>>,
     evaluator: Evaluator,
 }
 
@@ -175,10 +178,23 @@ impl Filter {
         let Self {
             condition,
             evaluator,
+            ..
         } = self;
         condition
             .as_ref()
             .is_none_or(|condition| evaluator.condition(condition, joined))
+    }
+
+    /// Whether the operation is wanted.
+    pub fn accepts_event(&mut self, view: &EventView<'_>) -> bool {
+        let Self {
+            on_events,
+            evaluator,
+            ..
+        } = self;
+        on_events
+            .as_ref()
+            .is_none_or(|condition| evaluator.condition(condition, view))
     }
 }
 
@@ -199,30 +215,34 @@ impl Reading {
         }
     }
 
-    /// The condition, compiled.
-    pub fn filter(&self, colour: ColourChoice) -> anyhow::Result<Filter> {
-        let evaluator = Evaluator::new();
-        let Some(text) = &self.filter else {
-            return Ok(Filter {
-                condition: None,
-                evaluator,
-            });
-        };
-        let styled = colour.wanted(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        match Condition::parse(text) {
-            Ok(condition) => {
-                if !condition.warnings().is_empty() {
-                    eprint!("{}", condition.warnings().render(styled, terminal_width()));
-                }
-                Ok(Filter {
-                    condition: Some(condition),
-                    evaluator,
-                })
+    /// The condition, compiled for what it is to be asked of.
+    pub fn filter(&self, views: Views, colour: ColourChoice) -> anyhow::Result<Filter> {
+        let text = self.filter.as_deref();
+        let records = text.filter(|_| views != Views::Events);
+        let events = text.filter(|_| views != Views::Records);
+        Ok(Filter {
+            condition: records.map(|text| parse(text, colour)).transpose()?,
+            on_events: events.map(|text| parse(text, colour)).transpose()?,
+            evaluator: Evaluator::new(),
+        })
+    }
+}
+
+fn parse<V: View>(text: &str, colour: ColourChoice) -> anyhow::Result<Condition<V>> {
+    let styled = colour.wanted(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    match Condition::parse(text) {
+        Ok(condition) => {
+            if !condition.warnings().is_empty() {
+                eprint!("{}", condition.warnings().render(styled, terminal_width()));
             }
-            Err(problems) => {
-                eprint!("{}", problems.render(styled, terminal_width()));
-                Err(anyhow::anyhow!("the condition of --filter is not valid"))
-            }
+            Ok(condition)
+        }
+        Err(problems) => {
+            eprint!("{}", problems.render(styled, terminal_width()));
+            let source = V::catalogue().source;
+            Err(anyhow::anyhow!(
+                "the condition of --filter cannot be asked of {source}"
+            ))
         }
     }
 }

@@ -495,3 +495,63 @@ fn the_operations_of_captures_are_shown() {
     assert_eq!(json[0]["evt.arg.newpath"], "/tmp/tested_file4.txt");
     assert_eq!(json[0]["proc.pid"], 21847);
 }
+
+#[test]
+fn each_rule_is_asked_of_what_can_answer_it() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/capture");
+    let capture = data.join("setuid-setuid.scap");
+    if !capture.exists() {
+        eprintln!("skipped: {} does not exist", capture.display());
+        return;
+    }
+    let capture = capture.to_str().unwrap();
+    let rules = "\
+- rule: of an operation
+  desc: fields of operations alone
+  condition: evt.type = setuid and evt.cpu >= 0
+  output: '%proc.name sets its user to %evt.arg.uid'
+  priority: NOTICE
+- rule: of a record
+  desc: fields of records alone
+  condition: sf.opflags = EXEC
+  output: 'runs %sf.proc.cmdline'
+  priority: WARNING
+- rule: of neither
+  desc: no such field
+  condition: no.such = 1
+  output: none
+  priority: WARNING
+";
+    let (_directory, path) = scratch("rules.yaml", rules.as_bytes());
+    let path = path.to_str().unwrap();
+    let output = sysflow(&["run", "--source", capture, "--policies", path, "--json"]);
+    let alerts = json_lines(&output.stdout);
+    let of = |rule: &str| alerts.iter().filter(|alert| alert["rule"] == rule).count();
+    assert!(
+        of("of an operation") > 0 && of("of a record") > 0,
+        "{alerts:?}"
+    );
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("no.such") && told.contains("2 of 3 rules run"),
+        "{told}"
+    );
+    let alert = alerts
+        .iter()
+        .find(|alert| alert["rule"] == "of an operation");
+    assert!(
+        alert.unwrap()["output_fields"]["evt.arg.uid"].is_string(),
+        "{alert:?}"
+    );
+
+    let output = sysflow(&[
+        "run",
+        "--source",
+        capture,
+        "--policies",
+        path,
+        "--view",
+        "records",
+    ]);
+    assert!(text(&output.stderr).contains("1 of 3 rules run"));
+}

@@ -1,42 +1,41 @@
 //! A match of a rule, as Falco's JSON and for a terminal.
 
-use sysflow_record::entity::Joined;
+use std::marker::PhantomData;
 
-use crate::json::{write_string, write_value, write_values};
-use crate::sentence;
+use sysflow_field::{Arg, FieldId, Value};
+
+use crate::json::{write_string, write_value};
+use crate::observation::{Observation, write_field};
 use crate::table::printable;
 use crate::time::Clock;
-use sysflow_field::{Arg, FieldId, Value};
 
 /// Ancestors that are shown on a terminal.
 const ANCESTORS_SHOWN: usize = 5;
 
-/// A match of a rule with the record that it is about.
+/// A match of a rule with the observation that it is about.
 #[derive(Debug)]
-pub struct Alert<'a> {
-    /// When the record begins, ns since the epoch.
-    pub ts: i64,
+pub struct Alert<'a, V> {
     /// The name of the rule.
     pub rule: &'a str,
     /// Falco's word for the priority, capitalised: `Warning`.
     pub priority: &'a str,
     /// Tags of the rule, in its order.
     pub tags: &'a [String],
-    /// The filled-in output of the rule; a sentence about the record where the rule has none.
+    /// The filled-in output of the rule; a sentence about the observation where the rule has none.
     pub output: Option<&'a str>,
     /// Fields that the output names.
     pub fields: &'a [(String, FieldId, Arg)],
-    /// The record.
-    pub joined: &'a Joined<'a>,
+    /// What the rule matched.
+    pub view: &'a V,
 }
 
-impl Alert<'_> {
+impl<V: Observation> Alert<'_, V> {
     /// What happened, in words.
     pub fn sentence(&self) -> String {
         let mut text = Vec::new();
         match self.output {
             Some(output) => text.extend_from_slice(output.as_bytes()),
-            None => sentence::write_sentence(self.joined, &mut text),
+            None => self.view.write_sentence(&mut text),
         }
         String::from_utf8_lossy(&text).into_owned()
     }
@@ -45,95 +44,55 @@ impl Alert<'_> {
 /// Writes alerts as one JSON object a line, in the layout of Falco (keys in alphabetical
 /// order), with SysFlow's fields in `output_fields`.
 #[derive(Debug)]
-pub struct JsonEncoder {
+pub struct JsonEncoder<V> {
     hostname: String,
     clock: Clock,
     /// Fields that every alert carries.
     fields: Vec<(String, FieldId, Arg)>,
+    view: PhantomData<fn() -> V>,
 }
 
-/// Fields that every alert carries, where the record has them.
-const ALERT_FIELDS: &[&str] = &[
-    "sf.type",
-    "sf.opflags",
-    "sf.ret",
-    "sf.ts",
-    "sf.endts",
-    "sf.proc.oid",
-    "sf.proc.pid",
-    "sf.proc.tid",
-    "sf.proc.exe",
-    "sf.proc.cmdline",
-    "sf.proc.uid",
-    "sf.proc.user",
-    "sf.proc.tty",
-    "sf.proc.acmdline",
-    "sf.proc.apid",
-    "sf.pproc.pid",
-    "sf.pproc.exe",
-    "sf.pproc.cmdline",
-    "sf.file.path",
-    "sf.file.newpath",
-    "sf.file.openflags",
-    "sf.net.proto",
-    "sf.net.sip",
-    "sf.net.sport",
-    "sf.net.dip",
-    "sf.net.dport",
-    "sf.flow.rbytes",
-    "sf.flow.rops",
-    "sf.flow.wbytes",
-    "sf.flow.wops",
-    "sf.container.id",
-    "sf.container.name",
-    "sf.container.image",
-    "sf.pod.name",
-    "sf.pod.namespace",
-    "sf.ke.kind",
-    "sf.ke.action",
-    "sf.node.id",
-];
-
-impl JsonEncoder {
+impl<V: Observation> JsonEncoder<V> {
     /// An encoder that names `hostname` where a recording does not say who recorded it.
     pub fn new(hostname: String) -> Self {
-        let catalogue = &sysflow_record::catalogue::CATALOGUE;
         let resolve = |name: &&str| {
-            let resolved = catalogue.resolve(name).ok()?;
+            let resolved = V::catalogue().resolve(name).ok()?;
             Some(((*name).to_owned(), resolved.id, resolved.arg))
         };
-        let fields = ALERT_FIELDS.iter().filter_map(resolve).collect();
         Self {
             hostname,
             clock: Clock::default(),
-            fields,
+            fields: V::CARRIED.iter().filter_map(resolve).collect(),
+            view: PhantomData,
         }
     }
 
     /// Appends an alert as one line.
-    pub fn write(&mut self, alert: &Alert<'_>, out: &mut Vec<u8>) {
-        let exporter = alert
-            .joined
-            .header
-            .map(|header| header.exporter().to_string());
-        let hostname = exporter.filter(|name| !name.is_empty());
+    ///
+    /// `W` is `V` of another lifetime.
+    pub fn write<W: Observation>(&mut self, alert: &Alert<'_, W>, out: &mut Vec<u8>) {
+        let mut hostname = Vec::new();
+        alert.view.write_host(&mut hostname);
+        if hostname.is_empty() {
+            hostname.extend_from_slice(self.hostname.as_bytes());
+        }
         out.extend_from_slice(b"{\"hostname\":");
-        write_string(hostname.as_ref().unwrap_or(&self.hostname).as_bytes(), out);
-        let mut time = Vec::new();
-        self.clock.write(alert.ts, &mut time);
+        write_string(&hostname, out);
+        let (ts, mut time) = (alert.view.ts(), Vec::new());
+        self.clock.write(ts, &mut time);
         let time = String::from_utf8_lossy(&time);
         let line = format!("{time}: {} {}", alert.priority, alert.sentence());
         out.extend_from_slice(b",\"output\":");
         write_string(line.as_bytes(), out);
         out.extend_from_slice(b",\"output_fields\":{\"evt.time\":");
-        write_value(Value::Int(alert.ts), out);
+        write_value(Value::Int(ts), out);
         // Keys of an object come once: what the rule names itself goes first, null where missing.
         for (name, id, arg) in alert.fields.iter().filter(|(name, ..)| name != "evt.time") {
-            write_field(alert.joined, name, *id, arg, true, out);
+            write_field(alert.view, name, *id, arg, true, out);
         }
         for (name, id, arg) in &self.fields {
             if !alert.fields.iter().any(|(named, ..)| named == name) {
-                write_field(alert.joined, name, *id, arg, false, out);
+                write_field(alert.view, name, *id, arg, false, out);
             }
         }
         out.extend_from_slice(b"},\"priority\":");
@@ -153,29 +112,6 @@ impl JsonEncoder {
         out.extend_from_slice(b"],\"time\":\"");
         out.extend_from_slice(time.as_bytes());
         out.extend_from_slice(b"\"}\n");
-    }
-}
-
-/// Appends `,"name":value`. A field without a value is null if it is wanted, and left out otherwise.
-fn write_field(
-    joined: &Joined<'_>,
-    name: &str,
-    id: FieldId,
-    arg: &Arg,
-    wanted: bool,
-    out: &mut Vec<u8>,
-) {
-    let start = out.len();
-    out.push(b',');
-    write_string(name.as_bytes(), out);
-    out.push(b':');
-    let field = sysflow_record::catalogue::CATALOGUE.field(id);
-    let list = field.list && *arg == Arg::None;
-    let any = write_values(list, out, |visit| joined.answer(id, arg, visit));
-    match (any, wanted) {
-        (true, _) => {}
-        (false, false) => out.truncate(start),
-        (false, true) => out.extend_from_slice(if list { b"[]" } else { b"null" }),
     }
 }
 
@@ -199,14 +135,14 @@ impl TextEncoder {
         }
     }
 
-    /// Appends the alerts about one record, as a few lines.
-    pub fn write(&mut self, alerts: &[Alert<'_>], out: &mut Vec<u8>) {
+    /// Appends the alerts about one observation, as a few lines.
+    pub fn write<V: Observation>(&mut self, alerts: &[Alert<'_, V>], out: &mut Vec<u8>) {
         let Some(first) = alerts.first() else {
             return;
         };
         for (index, alert) in alerts.iter().enumerate() {
             if index == 0 {
-                self.clock.write_of_day(alert.ts, out);
+                self.clock.write_of_day(alert.view.ts(), out);
             } else {
                 out.extend_from_slice(b"            ");
             }
@@ -229,45 +165,24 @@ impl TextEncoder {
                 sentences.push(sentence);
             }
         }
-        self.write_context(first.joined, out);
+        self.write_context(first.view, out);
     }
 
-    fn write_context(&self, joined: &Joined<'_>, out: &mut Vec<u8>) {
-        if let Some(process) = joined.process {
-            let command = shorten(&printable(process.cmdline()));
-            let user = printable(process.user());
-            let unknown = user.is_empty() || user == "<NA>";
-            let user = if unknown {
-                format!("uid {}", process.uid)
-            } else {
-                user
-            };
+    fn write_context(&self, view: &impl Observation, out: &mut Vec<u8>) {
+        if let Some(actor) = view.actor() {
+            let command = shorten(&printable(actor.command.as_bytes()));
+            let user = printable(actor.user.as_bytes());
             self.detail("command    ", &format!("{command}  (as {user})"), out);
         }
         let mut ancestors = Vec::new();
-        sentence::write_ancestors(joined, ANCESTORS_SHOWN, &mut ancestors);
+        view.write_ancestors(ANCESTORS_SHOWN, &mut ancestors);
         if !ancestors.is_empty() {
             self.detail("started by ", &printable(&ancestors), out);
         }
-        if let Some(container) = joined.container {
-            let name = printable(container.name());
-            let image = printable(container.image());
-            let image = image
-                .split('@')
-                .next()
-                .unwrap_or_default()
-                .trim_end_matches(['/', ':']);
-            let place = match (kubernetes_name(&name), joined.pod) {
-                (_, Some(pod)) => {
-                    let (pod, namespace) = (printable(pod.name()), printable(pod.namespace()));
-                    format!("{} in pod {pod} of {namespace}", container.id())
-                }
-                (Some((name, pod, namespace)), None) => {
-                    format!("{name} {} in pod {pod} of {namespace}", container.id())
-                }
-                (None, None) => format!("{name} {}", container.id()),
-            };
-            self.detail("container  ", &format!("{place}, image {image}"), out);
+        let mut container = Vec::new();
+        view.write_container(&mut container);
+        if !container.is_empty() {
+            self.detail("container  ", &printable(&container), out);
         }
     }
 
@@ -313,26 +228,4 @@ fn shorten(command: &str) -> String {
         .take(LONGEST_COMMAND - 1)
         .chain(['…'])
         .collect()
-}
-
-/// Container, pod and namespace in the name that the kubelet gives to containers of Docker:
-/// `k8s_container_pod_namespace_uid_attempt`.
-fn kubernetes_name(name: &str) -> Option<(&str, &str, &str)> {
-    let mut parts = name.strip_prefix("k8s_")?.split('_');
-    Some((parts.next()?, parts.next()?, parts.next()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_given_by_the_kubelet_are_taken_apart() {
-        let name = "k8s_node_shop-9c5b5b4f7-bqkbt_default_33930aa8-893c-11e8-bc3e-ea499b7e8ba7_0";
-        assert_eq!(
-            kubernetes_name(name),
-            Some(("node", "shop-9c5b5b4f7-bqkbt", "default"))
-        );
-        assert_eq!(kubernetes_name("shop"), None);
-    }
 }

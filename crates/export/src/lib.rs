@@ -7,6 +7,7 @@
 //! - [`table`]: columns that fit a terminal.
 //! - [`parquet`]: Apache Parquet (feature `parquet`).
 //! - [`sentence`]: what a record says, in words.
+//! - [`observation`]: what alerts tell of who did something, where and when.
 //! - [`alert`]: a match of a rule, as Falco's JSON and for a terminal.
 //!
 //! Encoders append to a buffer of the caller and keep no state beyond caches, so that output depends on
@@ -16,6 +17,7 @@ pub mod alert;
 pub mod columns;
 pub mod csv;
 pub mod json;
+pub mod observation;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod sentence;

@@ -1,15 +1,121 @@
 //! The rules that a user names.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sysflow_policy::{Diagnostics, LoadOptions, RuleSet, SourceFile};
+use sysflow_collect::EventView;
+use sysflow_policy::{
+    Diagnostic, Diagnostics, FailedRule, LoadOptions, Position, Rule, RuleSet, Severity, SourceFile,
+};
 use sysflow_record::entity::Joined;
 use thiserror::Error;
 
 /// Rules over records.
 pub type RecordRules = RuleSet<Joined<'static>>;
+
+/// Rules over operations.
+pub type EventRules = RuleSet<EventView<'static>>;
+
+/// What a source lets rules see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Views {
+    /// Records alone, as a recording holds them.
+    Records,
+    /// Operations alone.
+    Events,
+    /// Operations, and the records that they become: captures and live systems.
+    Both,
+}
+
+/// Rules, each on the view that can answer it. Where both can, operations are asked: they come first, and
+/// tell more.
+#[derive(Debug)]
+pub struct Rules {
+    /// Those that are asked of records.
+    pub records: RecordRules,
+    /// Those that are asked of operations.
+    pub events: EventRules,
+    /// What is wrong with the rules, as far as it keeps them from running on these views.
+    pub problems: Diagnostics,
+    /// Rules that no single view can answer, though each part of them is answered by one.
+    pub torn: Vec<FailedRule>,
+    /// How many rules the files hold.
+    pub count: usize,
+}
+
+impl Rules {
+    /// Compiles rules for what a source lets them see.
+    pub fn load(files: Vec<SourceFile>, options: &LoadOptions, views: Views) -> Self {
+        let empty = || RuleSet::load(Vec::new(), options).0;
+        match views {
+            Views::Records => {
+                let (records, problems) = RecordRules::load(files, options);
+                Self {
+                    count: records.counts().rules,
+                    events: RuleSet::load(Vec::new(), options).0,
+                    torn: Vec::new(),
+                    records,
+                    problems,
+                }
+            }
+            Views::Events => {
+                let (events, problems) = EventRules::load(files, options);
+                Self {
+                    count: events.counts().rules,
+                    records: empty(),
+                    torn: Vec::new(),
+                    events,
+                    problems,
+                }
+            }
+            Views::Both => Self::divided(files, options),
+        }
+    }
+
+    fn divided(files: Vec<SourceFile>, options: &LoadOptions) -> Self {
+        let (mut records, on_records) = RecordRules::load(files.clone(), options);
+        let (events, mut problems) = EventRules::load(files, options);
+        let taken: HashSet<Place> = events.rules().iter().map(place).collect();
+        records.retain(|rule| !taken.contains(&place(rule)));
+
+        let lost = |failed: &&FailedRule| {
+            let same = |other: &FailedRule| other == *failed;
+            records.failed().iter().any(same)
+        };
+        let lost = events.failed().iter().filter(lost);
+        let elsewhere: HashSet<_> = on_records.iter().map(Diagnostic::span).collect();
+        problems.retain(|problem| elsewhere.contains(&problem.span()));
+        let explained = |failed: &FailedRule| {
+            let name = format!("`{}`", failed.name);
+            let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
+            errors.any(|problem| problem.notes.iter().any(|note| note.contains(&name)))
+        };
+        let torn = lost.filter(|failed| !explained(failed)).cloned().collect();
+        Self {
+            count: events.counts().rules,
+            torn,
+            records,
+            events,
+            problems,
+        }
+    }
+
+    /// How many rules run.
+    pub fn running(&self) -> usize {
+        let records = self.records.rules().iter().filter(|rule| rule.enabled);
+        let events = self.events.rules().iter().filter(|rule| rule.enabled);
+        records.count() + events.count()
+    }
+}
+
+/// What tells one rule from another.
+type Place = (String, Position);
+
+fn place<V: sysflow_field::View>(rule: &Rule<V>) -> Place {
+    (rule.file.clone(), rule.position)
+}
 
 /// Directories nest no deeper than this; symbolic links may lead in circles.
 const DEEPEST: usize = 16;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use sysflow_collect::source::scap::ScapSource;
-use sysflow_collect::{Collector, Config, Context};
+use sysflow_collect::{Collector, Config, Context, EventView, RecordSink};
 use sysflow_scap::Capture;
 
 use sysflow_record::ReadError;
@@ -59,6 +59,12 @@ pub trait Sink {
     /// What stops the stream.
     type Stop;
 
+    /// Whether the operations of captures are wanted too.
+    const WANTS_EVENTS: bool = false;
+
+    /// Whether the records of captures are wanted.
+    const WANTS_RECORDS: bool = true;
+
     /// Whether an event or flow is wanted; others are neither taken nor counted.
     fn wants(&mut self, _joined: &Joined<'_>) -> bool {
         true
@@ -66,6 +72,11 @@ pub trait Sink {
 
     /// Takes a record.
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Self::Stop>;
+
+    /// Sees an operation of a capture, before the records that it ends.
+    fn event(&mut self, _view: &EventView<'_>) -> ControlFlow<Self::Stop> {
+        ControlFlow::Continue(())
+    }
 
     /// Takes the header of a container file.
     fn file(&mut self, _input: &Input, _header: &FileHeader) {}
@@ -140,9 +151,18 @@ struct Taker<'t, 'p, S: Sink> {
 }
 
 impl<S: Sink> Taker<'_, '_, S> {
-    fn take(&mut self, record: &Record<'_>) {
-        if self.stopped.is_none()
+    fn record(&mut self, record: &Record<'_>) {
+        if S::WANTS_RECORDS
+            && self.stopped.is_none()
             && let ControlFlow::Break(stop) = self.stream.record(record, self.sink)
+        {
+            self.stopped = Some(stop);
+        }
+    }
+
+    fn event(&mut self, view: &EventView<'_>) {
+        if self.stopped.is_none()
+            && let ControlFlow::Break(stop) = self.sink.event(view)
         {
             self.stopped = Some(stop);
         }
@@ -150,6 +170,21 @@ impl<S: Sink> Taker<'_, '_, S> {
 
     fn fault(&mut self, fault: &Fault) {
         self.stream.fault(fault, self.sink);
+    }
+}
+
+/// The collector's hold on a [`Taker`], which hears of faults from elsewhere.
+struct Shared<'a, 't, 'p, S: Sink>(&'a RefCell<Taker<'t, 'p, S>>);
+
+impl<S: Sink> RecordSink for Shared<'_, '_, '_, S> {
+    const WANTS_EVENTS: bool = S::WANTS_EVENTS;
+
+    fn record(&mut self, record: &Record<'_>, _: &Context<'_>) {
+        self.0.borrow_mut().record(record);
+    }
+
+    fn event(&mut self, view: &EventView<'_>) {
+        self.0.borrow_mut().event(view);
     }
 }
 
@@ -252,8 +287,7 @@ impl Stream<'_> {
             sink,
             stopped: None,
         });
-        let take = |record: &Record<'_>, _: &Context<'_>| taker.borrow_mut().take(record);
-        let mut collector = Collector::new(config, take);
+        let mut collector = Collector::new(config, Shared(&taker));
         let mut translator = ScapSource::new();
         let mut capture = match Capture::open(source) {
             Ok(capture) => capture,
@@ -287,7 +321,7 @@ impl Stream<'_> {
                 taker.borrow().stream.progress.set(used);
             }
         }
-        // The sink that comes back is the closure above.
+        // The sink that comes back is the hold on the taker.
         let _ = collector.finish();
         let Taker {
             stream, stopped, ..

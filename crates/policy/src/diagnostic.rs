@@ -285,6 +285,11 @@ impl Diagnostics {
         }
     }
 
+    /// Leaves out the problems that are not `wanted`.
+    pub fn retain(&mut self, wanted: impl FnMut(&Diagnostic) -> bool) {
+        self.list.retain(wanted);
+    }
+
     /// How many errors there are.
     pub fn errors(&self) -> usize {
         self.count(Severity::Error)

@@ -43,6 +43,13 @@ impl Index {
         }
     }
 
+    /// Leaves out the rules that are not to be asked.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        for bucket in &mut self.buckets {
+            bucket.retain(|entry| keep(entry.item));
+        }
+    }
+
     /// The rules that an observation of this kind and with these operations may match.
     pub(crate) fn candidates(&self, kind: usize, operations: u64) -> impl Iterator<Item = &Entry> {
         let bucket = self.buckets.get(kind).map_or(&[][..], Vec::as_slice);

@@ -89,7 +89,7 @@ mod toy;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
 pub use eval::{Evaluator, Outcome};
 pub use priority::Priority;
-pub use ruleset::{Condition, Counts, LoadOptions, Rule, RuleId, RuleSet};
+pub use ruleset::{Condition, Counts, FailedRule, LoadOptions, Rule, RuleId, RuleSet};
 pub use source::{Position, SourceFile, Span};
 pub use template::{Template, TemplateField};
 

@@ -13,7 +13,7 @@ use crate::index::Index;
 use crate::items::{self, DropItem, Item, RuleItem};
 use crate::lists::Lists;
 use crate::program::{NodeId, Program};
-use crate::ruleset::{Counts, LoadOptions, Rule, RuleSet};
+use crate::ruleset::{Counts, FailedRule, LoadOptions, Rule, RuleSet};
 use crate::source::{MappedText, SourceFile, Sources, Span};
 use crate::template::Template;
 
@@ -173,7 +173,7 @@ fn compile<V: View>(
         let root = compiler.condition(&drop.condition, *dialect, owner);
         compiled_drops.extend(root.filter(|_| drop.enabled));
     }
-    let mut compiled_rules = Vec::new();
+    let (mut compiled_rules, mut failed) = (Vec::new(), Vec::new());
     for (item, dialect) in rules {
         let owner = Owner::Item("rule", item.name.text.clone());
         let root = compiler.condition(&item.condition, dialect, owner);
@@ -206,6 +206,15 @@ fn compile<V: View>(
                     .extend(matches_nothing(&item, possible, catalogue));
             }
             compiled_rules.push((item, dialect, root, output, kinds));
+        } else {
+            let span = item.name.span;
+            failed.push(FailedRule {
+                file: sources
+                    .get(span)
+                    .map_or_else(String::new, |file| file.name.clone()),
+                position: sources.position(span, span.start),
+                name: item.name.text,
+            });
         }
     }
     compiler.remaining_names();
@@ -237,6 +246,7 @@ fn compile<V: View>(
         .collect();
     let set = RuleSet {
         rules,
+        failed,
         drops: compiled_drops.len(),
         counts,
         program,

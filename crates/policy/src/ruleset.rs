@@ -50,6 +50,17 @@ pub struct Rule<V: View> {
     pub kinds: KindSet,
 }
 
+/// A rule that is left out since it has an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRule {
+    /// Its name.
+    pub name: String,
+    /// The name of the file that it stands in.
+    pub file: String,
+    /// Where its name stands in the file.
+    pub position: Position,
+}
+
 /// How many well-formed items the files hold, those among them that are replaced by later ones or whose
 /// conditions have errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +97,7 @@ impl Default for LoadOptions {
 #[derive(Debug)]
 pub struct RuleSet<V: View> {
     pub(crate) rules: Vec<Rule<V>>,
+    pub(crate) failed: Vec<FailedRule>,
     pub(crate) drops: usize,
     pub(crate) counts: Counts,
     pub(crate) program: Program,
@@ -111,6 +123,20 @@ impl<V: View> RuleSet<V> {
     /// The rule of an id that this set gave out.
     pub fn rule(&self, id: RuleId) -> Option<&Rule<V>> {
         self.rules.get(id.0 as usize)
+    }
+
+    /// Rules that are left out since they have errors, in their order.
+    pub fn failed(&self) -> &[FailedRule] {
+        &self.failed
+    }
+
+    /// Switches the rules off that are not wanted. They keep their numbers.
+    pub fn retain(&mut self, wanted: impl Fn(&Rule<V>) -> bool) {
+        for rule in &mut self.rules {
+            rule.enabled &= wanted(rule);
+        }
+        let rules = &self.rules;
+        self.rule_index.retain(|item| rules[item as usize].enabled);
     }
 
     /// How many well-formed items the files hold.

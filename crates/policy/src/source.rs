@@ -43,7 +43,7 @@ impl Span {
 }
 
 /// A position that people can find: both numbers count from 1, columns in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     /// The line.
     pub line: usize,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use sysflow_export::columns::{self, Column};
 use sysflow_pipeline::inputs::Input;
+use sysflow_pipeline::policies::Views;
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_record::container::{Codec, DEFAULT_BLOCK_SIZE, WriteError, WriteOptions, Writer};
 use sysflow_record::entity::Joined;
@@ -109,7 +110,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         (None, Target::Parquet) => columns::attributes(),
         (None, _) => columns::classic(),
     };
-    let filter = arguments.reading.filter(colour)?;
+    let filter = arguments.reading.filter(Views::Records, colour)?;
     let (inputs, progress) = arguments.reading.open(files)?;
     refuse_to_overwrite_an_input(path, &inputs)?;
     let clean = arguments.capturing.profile == ProfileName::Clean;

@@ -1,17 +1,18 @@
 //! `sysflow print --events`: the operations of captures themselves, before they become records.
 
-use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use sysflow_collect::source::scap::ScapSource;
 use sysflow_collect::view::{self, EventView};
-use sysflow_collect::{Collector, Config, EventsOnly};
 use sysflow_export::json::{write_string, write_values};
 use sysflow_field::{Arg, FieldId, View};
 use sysflow_pipeline::inputs::Input;
+use sysflow_pipeline::progress::Progress;
+use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_policy::{Condition, Dialect, Evaluator};
-use sysflow_scap::Capture;
+use sysflow_record::container::FileHeader;
+use sysflow_record::entity::Joined;
 
 use crate::arguments::{ColourChoice, terminal_width};
 use crate::output::{self, Failure, Output};
@@ -36,7 +37,8 @@ pub struct Wanted<'a> {
 pub fn print(
     inputs: &[Input],
     wanted: &Wanted<'_>,
-    config: &Config,
+    options: stream::Options,
+    progress: &Progress,
     out: Output,
     colour: ColourChoice,
 ) -> Result<ExitCode, Failure> {
@@ -48,40 +50,17 @@ pub fn print(
         fields,
         json: wanted.json || wanted.columns.is_some(),
         left: wanted.limit,
+        line: Vec::new(),
+        recordings: 0,
         out,
-        failed: None,
+        colour,
     };
-    let mut faults = 0;
-    for input in inputs {
-        let Input::File(path) = input else {
-            return Err(anyhow::anyhow!("--events needs files, not standard input").into());
-        };
-        let file = File::open(path);
-        let file =
-            file.map_err(|error| anyhow::anyhow!("cannot open {}: {error}", path.display()))?;
-        let capture = Capture::open(file);
-        let mut capture =
-            capture.map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        let mut source = ScapSource::new();
-        let sink = EventsOnly(|view: &EventView<'_>| printer.event(view));
-        let mut collector = Collector::new(config.clone(), sink);
-        loop {
-            match capture.next() {
-                Ok(Some(item)) => source.translate(&item, &mut collector),
-                Ok(None) => break,
-                Err(error) => {
-                    faults += 1;
-                    output::error(&format!("{}: {error}", path.display()), colour);
-                }
-            }
-        }
-        drop(collector);
-        if let Some(error) = printer.failed.take() {
-            return Err(error.into());
-        }
+    let (tally, stopped) = stream::read(inputs, options, progress, &mut printer);
+    if let Some(Stop::Failed(error)) = stopped {
+        return Err(error.into());
     }
     printer.out.flush()?;
-    Ok(if faults > 0 {
+    Ok(if tally.faults + printer.recordings > 0 {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -116,14 +95,34 @@ struct Printer {
     fields: Vec<(String, FieldId, Arg)>,
     json: bool,
     left: u64,
+    line: Vec<u8>,
+    /// Inputs that hold none.
+    recordings: u64,
     out: Output,
-    failed: Option<io::Error>,
+    colour: ColourChoice,
 }
 
-impl Printer {
-    fn event(&mut self, view: &EventView<'_>) {
-        if self.left == 0 || self.failed.is_some() {
-            return;
+/// Why no more is printed.
+enum Stop {
+    /// As many as wanted have been.
+    Enough,
+    /// Nobody takes it.
+    Failed(io::Error),
+}
+
+impl Sink for Printer {
+    type Stop = Stop;
+
+    const WANTS_EVENTS: bool = true;
+    const WANTS_RECORDS: bool = false;
+
+    fn record(&mut self, _: &Joined<'_>) -> ControlFlow<Stop> {
+        ControlFlow::Continue(())
+    }
+
+    fn event(&mut self, view: &EventView<'_>) -> ControlFlow<Stop> {
+        if self.left == 0 {
+            return ControlFlow::Break(Stop::Enough);
         }
         let Self {
             condition,
@@ -134,25 +133,42 @@ impl Printer {
             .as_ref()
             .is_none_or(|condition| evaluator.condition(condition, view));
         if !wanted {
-            return;
+            return ControlFlow::Continue(());
         }
         self.left -= 1;
         if self.json {
             self.write_json(view);
         } else {
-            let mut line = Vec::new();
-            view::line(view, &mut line);
+            self.line.clear();
+            view::line(view, &mut self.line);
             // What an event holds must not break lines or steer the terminal.
-            for byte in line.trim_ascii_end() {
+            for byte in self.line.trim_ascii_end() {
                 self.out
                     .buffer
                     .push(if byte.is_ascii_control() { b' ' } else { *byte });
             }
             self.out.buffer.push(b'\n');
         }
-        self.failed = self.out.flush_if_full().err();
+        match self.out.flush_if_full() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Stop::Failed(error)),
+        }
     }
 
+    fn file(&mut self, input: &Input, _: &FileHeader) {
+        self.recordings += 1;
+        let name = input.name();
+        let message =
+            format!("{name} holds records, not operations; they are shown without --events");
+        output::error(&message, self.colour);
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        output::error(&fault.to_string(), self.colour);
+    }
+}
+
+impl Printer {
     fn write_json(&mut self, view: &EventView<'_>) {
         let out = &mut self.out.buffer;
         for (index, (name, id, arg)) in self.fields.iter().enumerate() {

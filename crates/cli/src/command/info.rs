@@ -12,6 +12,7 @@ use serde_json::json;
 use sysflow_export::sentence::grouped;
 use sysflow_export::time::Clock;
 use sysflow_pipeline::inputs::Input;
+use sysflow_pipeline::policies::Views;
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_pipeline::tally::Tally;
 use sysflow_record::container::FileHeader;
@@ -47,7 +48,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         codecs: BTreeSet::new(),
         hosts: BTreeSet::new(),
         containers: BTreeSet::new(),
-        filter: arguments.reading.filter(colour)?,
+        filter: arguments.reading.filter(Views::Records, colour)?,
         colour,
     };
     let options = arguments.reading.options(true, &arguments.capturing);

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use sysflow_export::columns::{self, Column};
 use sysflow_export::{csv, json, table};
-use sysflow_pipeline::inputs;
+use sysflow_pipeline::policies::Views;
 use sysflow_pipeline::stream::{self, Fault, Sink};
 use sysflow_record::entity::Joined;
 
@@ -78,7 +78,8 @@ const TABLE_COLUMNS: &str = "time,type,process,what,container.name";
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
     if arguments.events {
-        let inputs = inputs::expand(&arguments.files).map_err(anyhow::Error::from)?;
+        let (inputs, progress) = arguments.reading.open(&arguments.files)?;
+        let options = arguments.reading.options(false, &arguments.capturing);
         let wanted = Wanted {
             filter: arguments.reading.filter.as_deref(),
             columns: arguments.columns.as_deref(),
@@ -86,7 +87,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
             limit: arguments.limit.unwrap_or(u64::MAX),
         };
         let out = Output::to(arguments.write.as_deref())?;
-        return events::print(&inputs, &wanted, &arguments.capturing.config(), out, colour);
+        return events::print(&inputs, &wanted, options, &progress, out, colour);
     }
     let format = if arguments.json {
         Format::Json
@@ -94,7 +95,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         arguments.format
     };
     let columns = chosen(arguments.columns.as_deref(), format).map_err(anyhow::Error::from)?;
-    let filter = arguments.reading.filter(colour)?;
+    let filter = arguments.reading.filter(Views::Records, colour)?;
     let (inputs, progress) = arguments.reading.open(&arguments.files)?;
     let out = Output::to(arguments.write.as_deref())?;
     let mut printer = Printer {

@@ -1,28 +1,24 @@
 //! `sysflow run`.
 
 mod folding;
+mod judge;
 mod summary;
 
-use std::io::{self, IsTerminal, stderr};
-use std::ops::ControlFlow;
+use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
-use clap::Args;
-use sysflow_export::alert::{Alert, JsonEncoder, TextEncoder};
-use sysflow_field::{Arg, FieldId};
-use sysflow_pipeline::policies::{self, RecordRules};
-use sysflow_pipeline::stream::{self, Fault, Sink};
-use sysflow_policy::{
-    Diagnostics, Evaluator, LoadOptions, Outcome, Priority, Severity, SourceFile,
-};
-use sysflow_record::entity::Joined;
+use clap::{Args, ValueEnum};
+use sysflow_export::alert::TextEncoder;
+use sysflow_pipeline::inputs::Input;
+use sysflow_pipeline::policies::{self, Rules, Views};
+use sysflow_pipeline::stream;
+use sysflow_policy::{LoadOptions, Priority, Severity, SourceFile};
 
-use self::folding::Folding;
-use self::summary::Summary;
-use crate::arguments::{Capturing, ColourChoice, Filter, Reading};
+use self::judge::{Form, Judge};
+use crate::arguments::{Capturing, ColourChoice, Reading};
 use crate::output::{self, Failure, Output};
 
 /// Judge what happened and tell of it.
@@ -45,6 +41,11 @@ pub struct Arguments {
     #[command(flatten)]
     capturing: Capturing,
 
+    /// What rules are asked of: records, operations, or each rule what answers it. Recordings hold records
+    /// alone
+    #[arg(long, value_enum, default_value_t, value_name = "VIEW")]
+    view: ViewName,
+
     /// Only alerts of this priority or a more severe one
     #[arg(long, default_value = "debug", value_parser = priority, value_name = "PRIORITY")]
     priority: Priority,
@@ -66,6 +67,18 @@ pub struct Arguments {
     quiet: bool,
 }
 
+/// What rules are asked of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ViewName {
+    /// Operations where they answer all fields of the rule, else the records that they become
+    #[default]
+    Auto,
+    /// Records
+    Records,
+    /// Operations
+    Events,
+}
+
 fn priority(word: &str) -> Result<Priority, String> {
     let known = "emergency, alert, critical, error, warning, notice, informational and debug";
     Priority::parse(word).ok_or_else(|| format!("priorities are {known}"))
@@ -79,50 +92,43 @@ const BUILT_IN: &[(&str, &str)] = &[(
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
-    let (rules, problems) = load_rules(&arguments.policies)?;
-    tell_problems(&problems, &rules, colour);
-    if arguments.strict && problems.errors() > 0 {
+    let (inputs, progress) = arguments.reading.open(&arguments.source)?;
+    let views = views(arguments.view, &inputs);
+    let rules = load_rules(&arguments.policies, views)?;
+    tell_problems(&rules, colour);
+    if arguments.strict && rules.problems.errors() + rules.torn.len() > 0 {
         return Err(anyhow::anyhow!("not started, since rules have errors").into());
     }
-    if rules.rules().iter().all(|rule| !rule.enabled) {
+    if rules.running() == 0 {
         return Err(anyhow::anyhow!("not started, since no rule can run").into());
     }
-    let filter = arguments.reading.filter(colour)?;
-    let (inputs, progress) = arguments.reading.open(&arguments.source)?;
     let out = Output::to(None)?;
     let styled = colour.wanted(output::width().is_some());
-    let printer = if arguments.json {
-        Printer::Json(JsonEncoder::new(host_name()))
-    } else {
-        Printer::Text(TextEncoder::new(styled))
-    };
-    let fields = rules.rules().iter().map(output_fields).collect();
-    let mut judge = Judge {
-        folding: Folding::new(!arguments.json && !arguments.all),
-        summary: Summary::new(rules.rules()),
-        rules: &rules,
-        evaluator: Evaluator::new(),
-        matches: Vec::new(),
-        fields,
-        filter,
-        least: arguments.priority,
-        printer,
-        out,
-        colour,
-    };
+    let mut judge = Judge::new(
+        &rules,
+        judge::Options {
+            filter: arguments.reading.filter(views, colour)?,
+            least: arguments.priority,
+            fold: !arguments.json && !arguments.all,
+            form: if arguments.json {
+                Form::Json(host_name())
+            } else {
+                Form::Text(TextEncoder::new(styled))
+            },
+            out,
+            colour,
+        },
+    );
     let started = Instant::now();
     let options = arguments.reading.options(false, &arguments.capturing);
     let (tally, stopped) = stream::read(&inputs, options, &progress, &mut judge);
     if let Some(error) = stopped {
         return Err(error.into());
     }
-    judge.out.flush()?;
+    let (summary, folded) = judge.finish()?;
     if !arguments.quiet {
         let styled = colour.wanted(stderr().is_terminal());
-        let folded = judge.folding.folded();
-        let text = judge
-            .summary
-            .describe(&tally, folded, started.elapsed(), styled);
+        let text = summary.describe(&tally, folded, started.elapsed(), styled);
         eprint!("{text}");
     }
     Ok(if tally.faults > 0 {
@@ -132,20 +138,34 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     })
 }
 
-fn load_rules(paths: &[PathBuf]) -> anyhow::Result<(RecordRules, Diagnostics)> {
-    if !paths.is_empty() {
-        return policies::load(paths, &LoadOptions::default()).context("cannot load rules");
+/// What rules can be asked of.
+fn views(wanted: ViewName, inputs: &[Input]) -> Views {
+    let recording = |input: &Input| matches!(input, Input::File(_)) && !input.is_capture();
+    match wanted {
+        ViewName::Records => Views::Records,
+        ViewName::Events => Views::Events,
+        ViewName::Auto if inputs.iter().all(recording) => Views::Records,
+        ViewName::Auto => Views::Both,
     }
-    let files = BUILT_IN.iter().map(|(name, text)| SourceFile {
-        name: (*name).to_owned(),
-        text: (*text).to_owned(),
-    });
-    Ok(RecordRules::load(files.collect(), &LoadOptions::default()))
+}
+
+fn load_rules(paths: &[PathBuf], views: Views) -> anyhow::Result<Rules> {
+    let files = if paths.is_empty() {
+        let built_in = |(name, text): &(&str, &str)| SourceFile {
+            name: (*name).to_owned(),
+            text: (*text).to_owned(),
+        };
+        BUILT_IN.iter().map(built_in).collect()
+    } else {
+        policies::read_files(paths).context("cannot load rules")?
+    };
+    Ok(Rules::load(files, &LoadOptions::default(), views))
 }
 
 /// Tells in a line each why a rule does not run; `rules check` shows the place.
-fn tell_problems(problems: &Diagnostics, rules: &RecordRules, colour: ColourChoice) {
-    if problems.errors() == 0 {
+fn tell_problems(rules: &Rules, colour: ColourChoice) {
+    let problems = &rules.problems;
+    if problems.errors() + rules.torn.len() == 0 {
         return;
     }
     for problem in problems
@@ -171,129 +191,21 @@ fn tell_problems(problems: &Diagnostics, rules: &RecordRules, colour: ColourChoi
             colour,
         );
     }
-    let (loaded, all) = (rules.rules().len(), rules.counts().rules);
+    for rule in &rules.torn {
+        let (file, place, name) = (&rule.file, rule.position, &rule.name);
+        let (line, column) = (place.line, place.column);
+        let message = format!(
+            "{file}:{line}:{column}: rule `{name}` asks for fields of operations and of records at once \
+             (`--view events` and `--view records` show which)"
+        );
+        output::error(&message, colour);
+    }
+    let (running, all) = (rules.running(), rules.count);
     let advice = "`sysflow rules check` shows where, `--strict` refuses to start";
-    output::warning(&format!("{loaded} of {all} rules run; {advice}"), colour);
+    output::warning(&format!("{running} of {all} rules run; {advice}"), colour);
 }
 
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
-}
-
-/// Fields that the output of a rule names.
-fn output_fields(rule: &sysflow_policy::Rule<Joined<'static>>) -> Vec<(String, FieldId, Arg)> {
-    let Some(output) = &rule.output else {
-        return Vec::new();
-    };
-    let mut fields: Vec<(String, FieldId, Arg)> = Vec::new();
-    for field in output.fields() {
-        if !fields.iter().any(|(name, ..)| *name == field.name) {
-            fields.push((field.name.clone(), field.field, field.arg.clone()));
-        }
-    }
-    fields
-}
-
-enum Printer {
-    Json(JsonEncoder),
-    Text(TextEncoder),
-}
-
-struct Judge<'r> {
-    rules: &'r RecordRules,
-    evaluator: Evaluator,
-    /// Rules that match the record in hand.
-    matches: Vec<usize>,
-    /// For each rule the fields that its output names.
-    fields: Vec<Vec<(String, FieldId, Arg)>>,
-    filter: Filter,
-    least: Priority,
-    folding: Folding,
-    summary: Summary,
-    printer: Printer,
-    out: Output,
-    colour: ColourChoice,
-}
-
-impl Sink for Judge<'_> {
-    type Stop = io::Error;
-
-    fn wants(&mut self, joined: &Joined<'_>) -> bool {
-        self.filter.accepts(joined)
-    }
-
-    fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<io::Error> {
-        let Self {
-            rules,
-            evaluator,
-            matches,
-            ..
-        } = self;
-        matches.clear();
-        let outcome = evaluator.rules(rules, joined, |id, _| matches.push(id.0 as usize));
-        if outcome == Outcome::Dropped {
-            self.summary.count_dropped();
-            return ControlFlow::Continue(());
-        }
-        if self.matches.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        let matches = std::mem::take(&mut self.matches);
-        self.alert(&matches, joined);
-        self.matches = matches;
-        match self.out.flush() {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
-    }
-
-    fn fault(&mut self, fault: &Fault) {
-        let _ = self.out.flush();
-        output::error(&fault.to_string(), self.colour);
-    }
-}
-
-impl Judge<'_> {
-    /// Tells of the rules that match a record.
-    fn alert(&mut self, matches: &[usize], joined: &Joined<'_>) {
-        let rules: &sysflow_policy::RuleSet<Joined<'_>> = self.rules;
-        let mut shown: Vec<(usize, Option<String>)> = Vec::with_capacity(matches.len());
-        for index in matches {
-            let rule = &rules.rules()[*index];
-            if rule.priority > self.least {
-                continue;
-            }
-            self.summary.count(*index, joined);
-            if self.folding.is_new(*index, joined) {
-                let output = rule.output.as_ref().map(|output| {
-                    let mut rendered = String::new();
-                    output.render(joined, &mut rendered);
-                    rendered
-                });
-                shown.push((*index, output));
-            }
-        }
-        let mut alerts: Vec<Alert<'_>> = Vec::with_capacity(shown.len());
-        for (index, output) in &shown {
-            let rule = &rules.rules()[*index];
-            alerts.push(Alert {
-                ts: joined.record.ts(),
-                rule: &rule.name,
-                priority: rule.priority.name(),
-                tags: &rule.tags,
-                output: output.as_deref(),
-                fields: &self.fields[*index],
-                joined,
-            });
-        }
-        match &mut self.printer {
-            Printer::Json(encoder) => {
-                for alert in &alerts {
-                    encoder.write(alert, &mut self.out.buffer);
-                }
-            }
-            Printer::Text(encoder) => encoder.write(&alerts, &mut self.out.buffer),
-        }
-    }
 }

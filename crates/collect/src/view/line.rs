@@ -25,3 +25,8 @@ pub fn line(view: &EventView<'_>, out: &mut Vec<u8>) {
     let _ = write!(out, " ({}) {} {} ", event.tid, view.direction(), event.name);
     view.write_arguments(out);
 }
+
+/// Appends the arguments of an operation, as `name=value` with blanks between.
+pub fn arguments(view: &EventView<'_>, out: &mut Vec<u8>) {
+    view.write_arguments(out);
+}

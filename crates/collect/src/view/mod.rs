@@ -20,7 +20,7 @@ use sysflow_event::raw::{Category, RawArguments, RawValue};
 use sysflow_event::{Event, Fd};
 use sysflow_field::{Arg, Catalogue, Field, FieldId, Value, View};
 
-pub use line::line;
+pub use line::{arguments, line};
 
 use crate::state::accounts::Accounts;
 use crate::state::descriptor::{Descriptor, Kind};
@@ -90,6 +90,11 @@ impl<'a> EventView<'a> {
     /// The operation.
     pub const fn event(&self) -> &'a Event<'a> {
         self.event
+    }
+
+    /// The name of the machine; empty when unknown.
+    pub const fn host_name(&self) -> &'a [u8] {
+        self.host_name
     }
 
     /// Its arguments as the source tells them.

@@ -1,9 +1,9 @@
 //! Folding of repeats: a person needs to read only once that one program does one thing again and again.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
-use sysflow_record::entity::{Joined, KeptFile};
+use sysflow_export::observation::Observation;
 
 /// So many different alerts are remembered; then all is forgotten, and repeats may be shown once more.
 const MOST_REMEMBERED: usize = 100_000;
@@ -28,25 +28,18 @@ impl Folding {
         }
     }
 
-    /// Whether no alert of this rule was shown for this program, container, operations and target.
-    pub fn is_new(&mut self, rule: usize, joined: &Joined<'_>) -> bool {
+    /// Whether no alert of this rule was shown for this program, container, deed and target.
+    pub fn is_new(&mut self, rule: usize, view: &impl Observation) -> bool {
         if !self.enabled {
             return true;
         }
         if self.seen.len() >= MOST_REMEMBERED {
             self.seen.clear();
         }
-        let process = joined
-            .process
-            .map(|process| (process.cmdline(), process.container_id()));
-        let target = joined
-            .connection()
-            .map(|ends| (ends.destination, ends.destination_port));
-        let path = joined.file.map(KeptFile::path);
-        let key = self
-            .hasher
-            .hash_one((rule, process, target, path, joined.op_flags()));
-        let new = self.seen.insert(key);
+        let mut hasher = self.hasher.build_hasher();
+        rule.hash(&mut hasher);
+        view.hash_likeness(&mut hasher);
+        let new = self.seen.insert(hasher.finish());
         self.folded += u64::from(!new);
         new
     }

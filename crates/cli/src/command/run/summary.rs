@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use sysflow_export::alert::severity;
+use sysflow_export::observation::Observation;
 use sysflow_export::sentence::grouped;
+use sysflow_field::View;
+use sysflow_pipeline::policies::Rules;
 use sysflow_pipeline::tally::Tally;
 use sysflow_policy::{Priority, Rule};
-use sysflow_record::Oid;
-use sysflow_record::entity::Joined;
 
 /// Commands that are listed.
 const COMMANDS_SHOWN: usize = 20;
@@ -40,23 +41,21 @@ struct CountedRule {
 #[derive(Debug)]
 struct Suspect {
     first_ts: i64,
-    processes: HashSet<Oid>,
+    /// When each began, and its id.
+    processes: HashSet<(i64, i64)>,
     worst: Priority,
     count: u64,
     tags: Vec<String>,
 }
 
 impl Summary {
-    /// Nothing counted yet.
-    pub fn new(rules: &[Rule<Joined<'static>>]) -> Self {
-        let counted = |rule: &Rule<Joined<'static>>| CountedRule {
-            name: rule.name.clone(),
-            priority: rule.priority,
-            tags: rule.tags.clone(),
-            count: 0,
-        };
+    /// Nothing counted yet. Rules over records come first, then those over operations.
+    pub fn new(rules: &Rules) -> Self {
+        let records = rules.records.rules().iter().map(counted);
         Self {
-            rules: rules.iter().map(counted).collect(),
+            rules: records
+                .chain(rules.events.rules().iter().map(counted))
+                .collect(),
             commands: HashMap::new(),
             dropped: 0,
         }
@@ -68,25 +67,25 @@ impl Summary {
     }
 
     /// Counts an alert.
-    pub fn count(&mut self, rule: usize, joined: &Joined<'_>) {
+    pub fn count(&mut self, rule: usize, view: &impl Observation) {
         let rule = &mut self.rules[rule];
         rule.count += 1;
-        let Some(process) = joined.process else {
+        let Some(actor) = view.actor() else {
             return;
         };
-        let command = process.cmdline().to_string();
+        let command = actor.command;
         if !self.commands.contains_key(&command) && self.commands.len() >= MOST_COMMANDS {
             return;
         }
         let suspect = self.commands.entry(command).or_insert_with(|| Suspect {
-            first_ts: joined.record.ts(),
+            first_ts: view.ts(),
             processes: HashSet::new(),
             worst: rule.priority,
             count: 0,
             tags: Vec::new(),
         });
         if suspect.processes.len() < MOST_PROCESSES {
-            suspect.processes.insert(process.oid);
+            suspect.processes.insert((actor.started, actor.pid));
         }
         suspect.worst = suspect.worst.min(rule.priority);
         suspect.count += 1;
@@ -184,7 +183,7 @@ impl Summary {
                 "alerts"
             };
             let who = match (suspect.processes.len(), suspect.processes.iter().next()) {
-                (1, Some(oid)) => format!("pid {}", oid.hpid),
+                (1, Some((_, pid))) => format!("pid {pid}"),
                 (count, _) => format!("{count} processes"),
             };
             let (command, count, tags) = (
@@ -200,6 +199,15 @@ impl Summary {
         if suspects.len() > COMMANDS_SHOWN {
             let _ = writeln!(out, "  and {} more", suspects.len() - COMMANDS_SHOWN);
         }
+    }
+}
+
+fn counted<V: View>(rule: &Rule<V>) -> CountedRule {
+    CountedRule {
+        name: rule.name.clone(),
+        priority: rule.priority,
+        tags: rule.tags.clone(),
+        count: 0,
     }
 }
 

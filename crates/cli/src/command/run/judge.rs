@@ -1,0 +1,235 @@
+//! Judging what a stream holds, and telling of it.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use sysflow_collect::EventView;
+use sysflow_export::alert::{Alert, JsonEncoder, TextEncoder};
+use sysflow_export::observation::Observation;
+use sysflow_field::{Arg, FieldId, View};
+use sysflow_pipeline::policies::Rules;
+use sysflow_pipeline::stream::{Fault, Sink};
+use sysflow_policy::{Evaluator, Outcome, Priority, Rule, RuleSet};
+use sysflow_record::entity::Joined;
+
+use super::folding::Folding;
+use super::summary::Summary;
+use crate::arguments::{ColourChoice, Filter};
+use crate::output::{self, Output};
+
+/// How alerts are told.
+pub enum Form {
+    /// As Falco's JSON, recordings without a name having been made by this machine.
+    Json(String),
+    /// For people.
+    Text(TextEncoder),
+}
+
+/// What rules need on one view.
+struct Side<V: View> {
+    evaluator: Evaluator,
+    /// Rules that match the observation in hand.
+    matches: Vec<usize>,
+    /// For each rule the fields that its output names.
+    fields: Vec<Vec<(String, FieldId, Arg)>>,
+    json: Option<JsonEncoder<V>>,
+    /// The number of its first rule in the summary.
+    first: usize,
+}
+
+impl<V: Observation> Side<V> {
+    fn new(rules: &RuleSet<V>, form: &Form, first: usize) -> Self {
+        Self {
+            evaluator: Evaluator::new(),
+            matches: Vec::new(),
+            fields: rules.rules().iter().map(output_fields).collect(),
+            json: match form {
+                Form::Json(host) => Some(JsonEncoder::new(host.clone())),
+                Form::Text(_) => None,
+            },
+            first,
+        }
+    }
+}
+
+/// What both views share.
+struct Teller {
+    least: Priority,
+    folding: Folding,
+    summary: Summary,
+    text: Option<TextEncoder>,
+    out: Output,
+}
+
+/// Judges records, and operations where there are some.
+pub struct Judge<'r> {
+    rules: &'r Rules,
+    filter: Filter,
+    records: Side<Joined<'static>>,
+    events: Side<EventView<'static>>,
+    teller: Teller,
+    colour: ColourChoice,
+}
+
+/// How to judge.
+pub struct Options {
+    /// What is to be judged at all.
+    pub filter: Filter,
+    /// The least urgent priority that is told of.
+    pub least: Priority,
+    /// Whether repeats are folded.
+    pub fold: bool,
+    /// How alerts are told.
+    pub form: Form,
+    /// Where.
+    pub out: Output,
+    /// When to use colours in messages.
+    pub colour: ColourChoice,
+}
+
+impl<'r> Judge<'r> {
+    /// A judge by these rules.
+    pub fn new(rules: &'r Rules, options: Options) -> Self {
+        let records = Side::new(&rules.records, &options.form, 0);
+        let events = Side::new(&rules.events, &options.form, rules.records.rules().len());
+        Self {
+            rules,
+            filter: options.filter,
+            records,
+            events,
+            teller: Teller {
+                least: options.least,
+                folding: Folding::new(options.fold),
+                summary: Summary::new(rules),
+                text: match options.form {
+                    Form::Text(encoder) => Some(encoder),
+                    Form::Json(_) => None,
+                },
+                out: options.out,
+            },
+            colour: options.colour,
+        }
+    }
+
+    /// Writes what is left. Returns the counts and how many alerts were folded.
+    pub fn finish(mut self) -> io::Result<(Summary, u64)> {
+        self.teller.out.flush()?;
+        Ok((self.teller.summary, self.teller.folding.folded()))
+    }
+}
+
+impl Sink for Judge<'_> {
+    type Stop = io::Error;
+
+    const WANTS_EVENTS: bool = true;
+
+    fn wants(&mut self, joined: &Joined<'_>) -> bool {
+        self.filter.accepts(joined)
+    }
+
+    fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<io::Error> {
+        self.teller
+            .judge(&self.rules.records, &mut self.records, joined)
+    }
+
+    fn event(&mut self, view: &EventView<'_>) -> ControlFlow<io::Error> {
+        if !self.filter.accepts_event(view) {
+            return ControlFlow::Continue(());
+        }
+        self.teller
+            .judge(&self.rules.events, &mut self.events, view)
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        let _ = self.teller.out.flush();
+        output::error(&fault.to_string(), self.colour);
+    }
+}
+
+impl Teller {
+    /// Judges one observation. `S` is `V` of another lifetime.
+    fn judge<V: Observation, S: Observation>(
+        &mut self,
+        rules: &RuleSet<V>,
+        side: &mut Side<S>,
+        view: &V,
+    ) -> ControlFlow<io::Error> {
+        let Side {
+            evaluator, matches, ..
+        } = side;
+        matches.clear();
+        let outcome = evaluator.rules(rules, view, |id, _| matches.push(id.0 as usize));
+        if outcome == Outcome::Dropped {
+            self.summary.count_dropped();
+            return ControlFlow::Continue(());
+        }
+        if side.matches.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        self.alert(rules, side, view);
+        match self.out.flush() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    /// Tells of the rules that match an observation.
+    fn alert<V: Observation, S: Observation>(
+        &mut self,
+        rules: &RuleSet<V>,
+        side: &mut Side<S>,
+        view: &V,
+    ) {
+        let mut shown: Vec<(usize, Option<String>)> = Vec::with_capacity(side.matches.len());
+        for index in &side.matches {
+            let rule = &rules.rules()[*index];
+            if rule.priority > self.least {
+                continue;
+            }
+            self.summary.count(side.first + index, view);
+            if self.folding.is_new(side.first + index, view) {
+                let output = rule.output.as_ref().map(|output| {
+                    let mut rendered = String::new();
+                    output.render(view, &mut rendered);
+                    rendered
+                });
+                shown.push((*index, output));
+            }
+        }
+        let alerts: Vec<Alert<'_, V>> = shown
+            .iter()
+            .map(|(index, output)| {
+                let rule = &rules.rules()[*index];
+                Alert {
+                    rule: &rule.name,
+                    priority: rule.priority.name(),
+                    tags: &rule.tags,
+                    output: output.as_deref(),
+                    fields: &side.fields[*index],
+                    view,
+                }
+            })
+            .collect();
+        if let Some(encoder) = &mut side.json {
+            for alert in &alerts {
+                encoder.write(alert, &mut self.out.buffer);
+            }
+        } else if let Some(encoder) = &mut self.text {
+            encoder.write(&alerts, &mut self.out.buffer);
+        }
+    }
+}
+
+/// Fields that the output of a rule names.
+fn output_fields<V: View>(rule: &Rule<V>) -> Vec<(String, FieldId, Arg)> {
+    let Some(output) = &rule.output else {
+        return Vec::new();
+    };
+    let mut fields: Vec<(String, FieldId, Arg)> = Vec::new();
+    for field in output.fields() {
+        if !fields.iter().any(|(name, ..)| *name == field.name) {
+            fields.push((field.name.clone(), field.field, field.arg.clone()));
+        }
+    }
+    fields
+}
