@@ -146,6 +146,11 @@ impl<W: Write> Writer<W> {
         self.destination.flush()
     }
 
+    /// Where the bytes go. What is not yet a block is not there.
+    pub const fn get_ref(&self) -> &W {
+        &self.destination
+    }
+
     /// Writes what is left and gives the destination back.
     pub fn finish(mut self) -> io::Result<W> {
         self.flush_block()?;
