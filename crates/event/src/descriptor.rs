@@ -1,6 +1,7 @@
 //! Arguments of operations on descriptors.
 
 use crate::Fd;
+use crate::network::Tuple;
 
 /// Closes a range of descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,4 +171,25 @@ pub struct IoUring {
 pub struct Bpf {
     /// The command.
     pub command: Option<u32>,
+}
+
+/// Reads and writes on a descriptor that are not told one by one, since they were last summed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary<'a> {
+    /// The descriptor.
+    pub fd: Fd,
+    /// Reads, also failed ones.
+    pub read_ops: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Writes, also failed ones.
+    pub write_ops: u64,
+    /// Bytes written.
+    pub write_bytes: u64,
+    /// When the first of them ended, ns since the epoch.
+    pub first: u64,
+    /// When the last of them ended, ns since the epoch.
+    pub last: u64,
+    /// Both ends, where the descriptor itself does not say: of datagrams, the source being this end.
+    pub tuple: Option<Tuple<'a>>,
 }

@@ -20,6 +20,7 @@
 //! - [`mod@file`], [`identity`], [`network`], [`process`], [`descriptor`]: the arguments of operations, by family.
 //! - [`raw`]: every argument by its name, for who asks for more than the state of a system needs.
 //! - [`snapshot`]: what there was before the first event.
+//! - [`Observer`]: who takes all this from a source.
 
 pub mod descriptor;
 mod event;
@@ -27,12 +28,14 @@ pub mod file;
 pub mod flags;
 pub mod identity;
 pub mod network;
+mod observer;
 mod operation;
 pub mod process;
 pub mod raw;
 pub mod snapshot;
 
 pub use event::{Event, Phase};
+pub use observer::Observer;
 pub use operation::Operation;
 
 /// The number of a descriptor in the table of a thread.

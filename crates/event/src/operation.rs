@@ -3,7 +3,7 @@
 use crate::Fd;
 use crate::descriptor::{
     Bpf, CloseRange, CopyRange, Duplicate, IoControl, IoUring, Lock, Map, MemoryFile, Pipe, Seek,
-    Special, TakeDescriptor,
+    Special, Summary, TakeDescriptor,
 };
 use crate::file::{
     ChangeMode, ChangeOwner, MakeNode, Mount, Open, Path, Rename, Symlink, TwoPaths, Unmount,
@@ -72,6 +72,8 @@ pub enum Operation<'a> {
     CloseRange(CloseRange),
     /// Reading and writing, sending and receiving, on files and sockets.
     Transfer(Transfer<'a>),
+    /// Reads and writes that the source has counted rather than told one by one.
+    Summary(Summary<'a>),
     /// `sendfile`, `splice`, `copy_file_range`.
     CopyRange(CopyRange),
     /// `lseek`, `llseek`.

@@ -264,7 +264,16 @@ impl<S: RecordSink> Collector<S> {
             (copy.from, Direction::In, OpFlags::READ_RECV),
             (copy.to, Direction::Out, OpFlags::WRITE_SEND),
         ] {
-            self.operate(event, fd, op, Some(Moved { direction, bytes }));
+            self.operate(
+                event,
+                fd,
+                op,
+                Some(Moved {
+                    direction,
+                    ops: 1,
+                    bytes,
+                }),
+            );
         }
     }
 }

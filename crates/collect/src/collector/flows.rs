@@ -1,6 +1,7 @@
 //! Flows: what an operation on a descriptor adds to them, and how they end.
 
-use sysflow_event::network::{Direction, Protocol, Transfer, TransferCall};
+use sysflow_event::descriptor::Summary;
+use sysflow_event::network::{Direction, Protocol, Transfer, TransferCall, Tuple};
 use sysflow_event::{Event, Fd, Phase};
 use sysflow_record::model::{ObjectState, ResourceType};
 use sysflow_record::{Foid, OpFlags};
@@ -37,7 +38,9 @@ const WRITES: u32 = 2;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moved {
     pub(super) direction: Direction,
-    /// The result of the call.
+    /// The number of operations.
+    pub(super) ops: i64,
+    /// The result of the call; of several calls the sum of what they moved.
     pub(super) bytes: i64,
 }
 
@@ -62,7 +65,65 @@ impl<S: RecordSink> Collector<S> {
             Direction::Out => OpFlags::WRITE_SEND,
         };
         let direction = transfer.direction;
-        self.operate(event, transfer.fd, op, Some(Moved { direction, bytes }));
+        self.operate(
+            event,
+            transfer.fd,
+            op,
+            Some(Moved {
+                direction,
+                ops: 1,
+                bytes,
+            }),
+        );
+    }
+
+    /// Reads and writes that the source has counted: as many operations at once.
+    pub(super) fn on_summary(&mut self, event: &Event<'_>, summary: &Summary<'_>) {
+        let sides = [
+            (Direction::In, summary.read_ops, summary.read_bytes),
+            (Direction::Out, summary.write_ops, summary.write_bytes),
+        ];
+        for (direction, ops, bytes) in sides {
+            if ops == 0 {
+                continue;
+            }
+            // Of a single operation the sender comes first.
+            let tuple = match (summary.tuple, direction) {
+                (
+                    Some(Tuple::Internet {
+                        source,
+                        destination,
+                    }),
+                    Direction::In,
+                ) => Some(Tuple::Internet {
+                    source: destination,
+                    destination: source,
+                }),
+                (tuple, _) => tuple,
+            };
+            let transfer = Transfer {
+                direction,
+                call: TransferCall::SocketAddressed,
+                fd: Some(summary.fd),
+                size: None,
+                data: None,
+                tuple,
+            };
+            self.learn_peer(event, &transfer);
+            if self.config.mode != Mode::Flow && self.is_file(event.tid, transfer.fd) {
+                continue;
+            }
+            let op = match direction {
+                Direction::In => OpFlags::READ_RECV,
+                Direction::Out => OpFlags::WRITE_SEND,
+            };
+            let moved = Moved {
+                direction,
+                ops: ops as i64,
+                bytes: bytes as i64,
+            };
+            self.operate(event, transfer.fd, op, Some(moved));
+        }
     }
 
     fn is_file(&self, tid: i64, fd: Option<Fd>) -> bool {
@@ -232,16 +293,18 @@ impl<S: RecordSink> Collector<S> {
         match moved {
             Some(Moved {
                 direction: Direction::In,
+                ops,
                 bytes,
             }) => {
-                flow.read_ops += 1;
+                flow.read_ops += ops;
                 flow.read_bytes += bytes.max(0);
             }
             Some(Moved {
                 direction: Direction::Out,
+                ops,
                 bytes,
             }) => {
-                flow.write_ops += 1;
+                flow.write_ops += ops;
                 flow.write_bytes += bytes.max(0);
             }
             None => {}

@@ -324,6 +324,7 @@ impl<S: RecordSink> Collector<S> {
             Operation::Control(ref control) => self.on_control(event, control),
             Operation::CloseRange(ref range) => self.on_close_range(event, range),
             Operation::CopyRange(ref copy) => self.on_copy_range(event, copy),
+            Operation::Summary(ref summary) => self.on_summary(event, summary),
             Operation::Duplicate(ref duplicate) => self.on_duplicate(event, duplicate),
             Operation::Pipe(ref pipe) => self.on_pipe(event, pipe),
             Operation::Special(ref special) => self.on_special(event, special.kind, b""),

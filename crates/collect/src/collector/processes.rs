@@ -34,6 +34,11 @@ struct Child {
     came_first: bool,
 }
 
+/// What a child has in common with its parent, unless the event says otherwise.
+fn inherited(parents: &Text, told: Option<&[u8]>) -> Text {
+    told.map_or_else(|| parents.clone(), |told| shared(parents, told))
+}
+
 impl<S: RecordSink> Collector<S> {
     pub(super) fn on_clone(&mut self, event: &Event<'_>, clone: &Clone<'_>) {
         match event.result {
@@ -243,9 +248,9 @@ impl<S: RecordSink> Collector<S> {
         };
         let directory = self.threads.directory_of(new.source);
         if let Some(source) = self.threads.get(new.source) {
-            child.comm = shared(&source.comm, image.comm.unwrap_or_default());
-            child.exe = shared(&source.exe, image.exe.unwrap_or_default());
-            child.arguments = shared(&source.arguments, image.arguments.unwrap_or_default());
+            child.comm = inherited(&source.comm, image.comm);
+            child.exe = inherited(&source.exe, image.exe);
+            child.arguments = inherited(&source.arguments, image.arguments);
             child.container = source.container;
             child.exe_path = source.exe_path.clone();
             child.root = source.root.clone();

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What moves on open descriptors, counted here.
+ *
+ * A flow begins with the first operation on a descriptor and ends when that is closed, stands for something
+ * else, or its process ends; then it crosses the ring. In between, user space reads the map, and tells what is
+ * new. Nothing but the programs here takes a flow of files and connected sockets out of the map, so nothing
+ * that was counted is lost between reading and deleting.
+ */
+#ifndef SYSFLOW_FLOW_H
+#define SYSFLOW_FLOW_H
+
+#define DIRECTION_IN 1
+#define DIRECTION_OUT 2
+
+struct flow_record {
+	struct sf_header header;
+	struct sf_item item;
+	struct sf_flow_key key;
+	struct sf_flow flow;
+};
+
+/* Tells what was counted and stops counting it. */
+__attribute__((noinline)) int end_flow(u32 pid, u32 fd)
+{
+	struct sf_flow_key key = { .pid = pid, .fd = fd };
+	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	struct flow_record *record;
+
+	if (!flow)
+		return 0;
+	record = bpf_ringbuf_reserve(&normal, sizeof(*record), 0);
+	if (!record) {
+		next_sequence(SF_LANE_NORMAL);
+		count_loss(SF_LANE_NORMAL, SF_KIND_FLOW, pid);
+		bpf_map_delete_elem(&flows, &key);
+		return 0;
+	}
+	fill_header(&record->header, SF_KIND_FLOW, SF_NO_CALL, 0);
+	record->header.pid = pid;
+	record->header.length = sizeof(*record);
+	record->header.lane = SF_LANE_NORMAL;
+	record->header.sequence = next_sequence(SF_LANE_NORMAL);
+	record->item.kind = SF_ITEM_FLOW;
+	record->item.unused = 0;
+	record->item.length = sizeof(key) + sizeof(*flow);
+	record->key = key;
+	__builtin_memset(record->header.arguments, 0, sizeof(record->header.arguments));
+	/* Only one of two programs that end it at once tells it. */
+	bpf_probe_read_kernel(&record->flow, sizeof(*flow), flow);
+	if (bpf_map_delete_elem(&flows, &key))
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+	else
+		bpf_ringbuf_submit(record, wakeup(&normal));
+	return 1;
+}
+
+struct sweep {
+	u32 pid;
+	u32 first;
+	u32 only_closed;
+	u32 unused;
+};
+
+static long sweep_one(u32 step, struct sweep *sweep)
+{
+	struct sf_flow_key key = { .pid = sweep->pid, .fd = sweep->first + step };
+	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
+
+	if (flow && (!sweep->only_closed || flow->file != (u64)file_of(key.fd)))
+		end_flow(key.pid, key.fd);
+	return 0;
+}
+
+/* Ends the flows of the current process on a range of descriptors. */
+__attribute__((noinline)) int end_flows(u32 first, u32 last, u32 only_closed)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sweep sweep = { .pid = task->tgid, .first = first, .only_closed = only_closed };
+	struct files_struct *files = task->files;
+	u32 most;
+
+	if (!files)
+		return 0;
+	most = BPF_CORE_READ(files, fdt, max_fds);
+	if (last >= most)
+		last = most - 1;
+	if (first > last)
+		return 0;
+	most = last - first + 1;
+	/* Flows beyond are found by the reader when it walks the map. */
+	if (most > 4096)
+		most = 4096;
+	bpf_loop(most, sweep_one, &sweep, 0);
+	return 0;
+}
+
+static __always_inline u64 new_id(void)
+{
+	struct sf_losses *own = own_losses();
+	u64 number = own ? __sync_fetch_and_add(&own->flows, 1) : 0;
+
+	return (number << 16 | bpf_get_smp_processor_id()) + 1;
+}
+
+/* The near end of a socket. */
+static __always_inline void read_local(struct file *file, struct sf_peer *out)
+{
+	struct sock *sock = sock_of(file);
+	u32 address;
+
+	out->family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	out->port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_num));
+	if (out->family == AF_INET) {
+		address = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
+		__builtin_memcpy(out->address, &address, 4);
+	} else {
+		BPF_CORE_READ_INTO(&out->address, sock, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+	}
+}
+
+static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struct file *file, u64 now,
+						  struct sf_peer *peer)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sf_flow *fresh;
+	u32 zero = 0;
+
+	fresh = bpf_map_lookup_elem(&new_flow, &zero);
+	if (!fresh)
+		return NULL;
+	__builtin_memset(fresh, 0, sizeof(*fresh));
+	fresh->id = new_id();
+	fresh->file = (u64)file;
+	fresh->first = now;
+	fresh->last = now;
+	fresh->tid = task->pid;
+	if (peer) {
+		fresh->peer = *peer;
+		read_local(file, &fresh->local);
+	}
+	/* Another thread may have been faster. */
+	bpf_map_update_elem(&flows, key, fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&flows, key);
+}
+
+static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes, u64 now)
+{
+	if (!(flow->told & direction) && !(__sync_fetch_and_or(&flow->told, direction) & direction))
+		return true;
+	if (bytes < 0)
+		bytes = 0;
+	if (direction == DIRECTION_IN) {
+		__sync_fetch_and_add(&flow->read_ops, ops);
+		if (bytes)
+			__sync_fetch_and_add(&flow->read_bytes, bytes);
+	} else {
+		__sync_fetch_and_add(&flow->write_ops, ops);
+		if (bytes)
+			__sync_fetch_and_add(&flow->write_bytes, bytes);
+	}
+	flow->last = now;
+	return false;
+}
+
+static __always_inline u32 hash_of(struct sf_peer *peer)
+{
+	u64 *words = (u64 *)peer;
+	u64 hash = words[0] * 0x9e3779b97f4a7c15ull;
+
+	hash = (hash ^ words[1]) * 0x9e3779b97f4a7c15ull;
+	hash ^= hash >> 29;
+	hash = (hash ^ words[2]) * 0x9e3779b97f4a7c15ull;
+	return (hash >> 32) | 1;
+}
+
+/* Counts an operation. Whether it is to be told by a record of its own instead. */
+static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
+	struct file *file = file_of(fd);
+	u64 now = bpf_ktime_get_boot_ns();
+	struct sf_losses *own;
+	struct sf_flow *flow;
+	u64 parent;
+
+	/* Closed meanwhile, or never open. */
+	if (!file)
+		return true;
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow && flow->file != (u64)file) {
+		end_flow(key.pid, key.fd);
+		flow = NULL;
+	}
+	if (!flow)
+		flow = begin_flow(&key, file, now, NULL);
+	if (!flow)
+		goto full;
+	if (!peer || !peer->family)
+		return add_to(flow, direction, ops, bytes, now);
+
+	parent = flow->id;
+	key.peer = hash_of(peer);
+	flow = bpf_map_lookup_elem(&flows, &key);
+	/* A flow of an earlier socket with this number, which the reader has not taken away yet, or another
+	 * peer with the same hash. */
+	if (flow && (flow->peers != parent || flow->peer.port != peer->port))
+		return true;
+	if (!flow) {
+		struct sf_flow_key main = { .pid = key.pid, .fd = key.fd };
+
+		flow = begin_flow(&key, file, now, peer);
+		if (!flow)
+			goto full;
+		flow->peers = parent;
+		flow = bpf_map_lookup_elem(&flows, &main);
+		if (flow)
+			__sync_fetch_and_add(&flow->peers, 1);
+		flow = bpf_map_lookup_elem(&flows, &key);
+		if (!flow)
+			goto full;
+	}
+	return add_to(flow, direction, ops, bytes, now);
+full:
+	own = own_losses();
+	if (own)
+		__sync_fetch_and_add(&own->uncounted, 1);
+	return true;
+}
+
+/* Whether a process may tell one more normal record. If not, it is counted. */
+__attribute__((noinline)) int may_tell(u32 pid, u32 call)
+{
+	struct sf_suppressed_key key = { .pid = pid, .call = call };
+	u64 now = bpf_ktime_get_boot_ns(), used, one = 1, *until, *count;
+
+	until = bpf_map_lookup_elem(&budgets, &pid);
+	if (!until) {
+		used = now + config.event_cost;
+		bpf_map_update_elem(&budgets, &pid, &used, BPF_ANY);
+		return 1;
+	}
+	used = *until;
+	if (used < now)
+		used = now;
+	if (used - now <= config.event_burst) {
+		*until = used + config.event_cost;
+		return 1;
+	}
+	count = bpf_map_lookup_elem(&suppressed, &key);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&suppressed, &key, &one, BPF_NOEXIST);
+	return 0;
+}
+
+#endif

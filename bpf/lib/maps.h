@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Maps. User space sets the sizes of those that depend on the machine. */
+#ifndef SYSFLOW_MAPS_H
+#define SYSFLOW_MAPS_H
+
+const volatile struct sf_config config SEC(".rodata.config");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SF_CALLS);
+	__type(key, u32);
+	__type(value, struct sf_call);
+} calls SEC(".maps");
+
+/* Rings. A record of the critical lane is never lost because of one of the normal lane. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} critical SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} normal SEC(".maps");
+
+/*
+ * A record under construction. One for each processor: programs that use it cannot interrupt each other. One more
+ * is for iterators, which run in our own process and can be interrupted.
+ */
+struct scratch {
+	u32 length;
+	u32 unused;
+	char data[SF_SCRATCH];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* A path under construction, filled from its end. */
+struct path_room {
+	char text[SF_PATH + 256];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct path_room);
+} path_rooms SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct sf_flow_key);
+	__type(value, struct sf_flow);
+} flows SEC(".maps");
+
+/* A flow that is about to be put into the map: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct sf_flow);
+} new_flow SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct sf_losses);
+} losses SEC(".maps");
+
+/* Records lost, by process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u64);
+} losers SEC(".maps");
+
+/* Up to when a process has used up its time for normal records. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u32);
+	__type(value, u64);
+} budgets SEC(".maps");
+
+/* Records that were left out because a process went over its budget. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct sf_suppressed_key);
+	__type(value, u64);
+} suppressed SEC(".maps");
+
+/* Where a socket is being connected to, as the kernel took it from the program. */
+struct target {
+	u64 sock;
+	struct sf_peer peer;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, struct target);
+} targets SEC(".maps");
+
+/* Requests of io_uring between their submission and their end, by the address of the request. */
+struct request {
+	u32 opcode;
+	int fd;
+	int fd2;
+	u32 flags;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct request);
+} requests SEC(".maps");
+
+/* Names that requests of io_uring carry, as the kernel has copied them. */
+#define REQUEST_NAME 512
+struct request_names {
+	char name[2][REQUEST_NAME];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, struct request_names);
+} request_names SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct request_names);
+} new_names SEC(".maps");
+
+/* The system call that a request stands for, plus one; 0 for none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SF_REQUESTS);
+	__type(key, u32);
+	__type(value, u32);
+} request_calls SEC(".maps");
+
+#endif

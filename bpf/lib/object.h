@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Descriptions of open files and sockets. */
+#ifndef SYSFLOW_OBJECT_H
+#define SYSFLOW_OBJECT_H
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define OVERLAY_MAGIC 0x794c7630
+#define TMPFS_MAGIC 0x01021994
+
+/* The open file behind a descriptor of the current thread; NULL where there is none. */
+static __always_inline struct file *file_of(int fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct files_struct *files = task->files;
+	struct fdtable *table;
+	struct file **slots, *file = NULL;
+
+	if (fd < 0 || !files)
+		return NULL;
+	table = BPF_CORE_READ(files, fdt);
+	if ((u32)fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	slots = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
+	return file;
+}
+
+static __always_inline bool is_socket(struct file *file)
+{
+	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK;
+}
+
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline void read_inode(struct sf_file *out, struct inode *inode)
+{
+	struct inode___middle *middle = (void *)inode;
+	struct inode___older *older = (void *)inode;
+	u32 device = BPF_CORE_READ(inode, i_sb, s_dev);
+	u32 major = device >> 20, minor = device & 0xfffff;
+
+	out->inode = BPF_CORE_READ(inode, i_ino);
+	/* As stat shows it. */
+	out->device = (minor & 0xff) | major << 8 | (minor & ~0xff) << 12;
+	out->mode = BPF_CORE_READ(inode, i_mode);
+	out->uid = BPF_CORE_READ(inode, i_uid.val);
+	out->gid = BPF_CORE_READ(inode, i_gid.val);
+	out->magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	if (bpf_core_field_exists(inode->i_ctime_sec)) {
+		out->changed = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull +
+			       BPF_CORE_READ(inode, i_ctime_nsec);
+		out->modified = BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ull +
+				BPF_CORE_READ(inode, i_mtime_nsec);
+	} else if (bpf_core_field_exists(middle->__i_ctime)) {
+		out->changed = BPF_CORE_READ(middle, __i_ctime.tv_sec) * 1000000000ull +
+			       BPF_CORE_READ(middle, __i_ctime.tv_nsec);
+		out->modified = BPF_CORE_READ(middle, __i_mtime.tv_sec) * 1000000000ull +
+				BPF_CORE_READ(middle, __i_mtime.tv_nsec);
+	} else if (bpf_core_field_exists(older->i_ctime)) {
+		out->changed = BPF_CORE_READ(older, i_ctime.tv_sec) * 1000000000ull +
+			       BPF_CORE_READ(older, i_ctime.tv_nsec);
+		out->modified = BPF_CORE_READ(older, i_mtime.tv_sec) * 1000000000ull +
+				BPF_CORE_READ(older, i_mtime.tv_nsec);
+	}
+}
+
+/* Whether a name is that of a file in memory: their names begin alike, and their mount has no place. */
+static __always_inline bool is_in_memory(struct dentry *dentry, u32 magic)
+{
+	char start[8] = {};
+
+	if (magic != TMPFS_MAGIC)
+		return false;
+	bpf_probe_read_kernel(start, 6, BPF_CORE_READ(dentry, d_name.name));
+	return dentry == BPF_CORE_READ(dentry, d_parent) && start[0] == 'm' && start[1] == 'e' &&
+	       start[2] == 'm' && start[3] == 'f' && start[4] == 'd' && start[5] == ':';
+}
+
+__attribute__((noinline)) int put_file(u64 address, u32 kind)
+{
+	struct file *file = (struct file *)address;
+	struct scratch *room = scratch();
+	struct sf_item *item;
+	struct sf_file *out;
+	struct inode *inode;
+	struct dentry *dentry, *upper = NULL;
+
+	if (!file || !room)
+		return 0;
+	item = open_item(room, kind);
+	if (!item)
+		return 0;
+	out = (struct sf_file *)(item + 1);
+	inode = BPF_CORE_READ(file, f_inode);
+	dentry = BPF_CORE_READ(file, f_path.dentry);
+	read_inode(out, inode);
+	out->flags = BPF_CORE_READ(file, f_flags);
+	out->access = BPF_CORE_READ(file, f_mode);
+	out->facts = 0;
+	if (!BPF_CORE_READ(dentry, d_hash.pprev) && dentry != BPF_CORE_READ(dentry, d_parent))
+		out->facts |= SF_FACT_DELETED;
+	if (is_in_memory(dentry, out->magic))
+		out->facts |= SF_FACT_MEMORY;
+	if (out->magic == OVERLAY_MAGIC) {
+		/* The upper name follows the inode that is part of the overlay's own. */
+		inode = BPF_CORE_READ(dentry, d_inode);
+		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+		out->facts |= upper ? SF_FACT_UPPER : SF_FACT_LOWER;
+	}
+	close_item(room, item, sizeof(*out));
+	return 0;
+}
+
+/* The path of an open file. What lies on no mount that has a place has a name only. */
+__attribute__((noinline)) int put_file_path(u64 address, u64 root, u32 kind)
+{
+	struct file *file = (struct file *)address;
+	struct dentry *dentry;
+
+	if (!file)
+		return 0;
+	dentry = BPF_CORE_READ(file, f_path.dentry);
+	if (dentry == BPF_CORE_READ(dentry, d_parent) && BPF_CORE_READ(dentry, d_name.len) > 1)
+		return put_kernel_bytes((u64)BPF_CORE_READ(dentry, d_name.name),
+					BPF_CORE_READ(dentry, d_name.len), kind);
+	return put_path((u64)dentry, (u64)BPF_CORE_READ(file, f_path.mnt), root, kind);
+}
+
+static __always_inline void read_ends(struct sock *sock, struct sf_socket *out)
+{
+	struct inet_sock *inet = (struct inet_sock *)sock;
+	u32 address;
+
+	out->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+	/* Raw sockets keep their protocol there. */
+	if (out->type == 3)
+		out->local_port = 0;
+	out->remote_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	__builtin_memset(out->local, 0, 16);
+	__builtin_memset(out->remote, 0, 16);
+	if (out->family == AF_INET) {
+		address = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
+		if (!address)
+			address = BPF_CORE_READ(inet, inet_saddr);
+		__builtin_memcpy(out->local, &address, 4);
+		address = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+		__builtin_memcpy(out->remote, &address, 4);
+	} else if (out->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&out->local, sock, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+		BPF_CORE_READ_INTO(&out->remote, sock, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	}
+}
+
+static __always_inline void put_peer(struct sf_peer *peer, u32 kind)
+{
+	struct scratch *room = scratch();
+	struct sf_item *item = room ? open_item(room, kind) : NULL;
+
+	if (!item)
+		return;
+	*(struct sf_peer *)(item + 1) = *peer;
+	close_item(room, item, sizeof(*peer));
+}
+
+static __always_inline void put_unix_path(struct unix_sock *sock, struct unix_sock *peer)
+{
+	struct unix_address *address = BPF_CORE_READ(sock, addr);
+	u32 length;
+
+	if (!address && peer)
+		address = BPF_CORE_READ(peer, addr);
+	if (!address)
+		return;
+	length = BPF_CORE_READ(address, len);
+	if (length <= 2 || length > 110)
+		return;
+	put_kernel_bytes((u64)address + bpf_core_field_offset(struct unix_address, name) + 2, length - 2,
+			 SF_ITEM_UNIX);
+}
+
+__attribute__((noinline)) int put_socket(u64 address, u32 kind)
+{
+	struct file *file = (struct file *)address;
+	struct scratch *room = scratch();
+	struct sf_item *item;
+	struct sf_socket *out;
+	struct sock *sock, *peer;
+
+	if (!file || !room || !is_socket(file))
+		return 0;
+	sock = sock_of(file);
+	item = open_item(room, kind);
+	if (!sock || !item)
+		return 0;
+	out = (struct sf_socket *)(item + 1);
+	out->family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	out->type = BPF_CORE_READ(sock, sk_type);
+	out->protocol = BPF_CORE_READ(sock, sk_protocol);
+	out->state = BPF_CORE_READ(sock, __sk_common.skc_state);
+	out->unused = 0;
+	out->socket = (u64)sock;
+	out->peer = 0;
+	read_ends(sock, out);
+	peer = NULL;
+	if (out->family == AF_UNIX) {
+		peer = BPF_CORE_READ((struct unix_sock *)sock, peer);
+		out->peer = (u64)peer;
+	}
+	close_item(room, item, sizeof(*out));
+	if (kind == SF_ITEM_SOCKET && out->family == AF_UNIX)
+		put_unix_path((struct unix_sock *)sock, (struct unix_sock *)peer);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Records: begun, filled item by item, and put into a ring.
+ *
+ * Functions that add items are global: the verifier looks at each of them once, whoever calls it. They take
+ * numbers only, kernel addresses among them, and find the record by themselves.
+ */
+#ifndef SYSFLOW_RECORD_H
+#define SYSFLOW_RECORD_H
+
+#define ITEM_HEAD sizeof(struct sf_item)
+
+/* Which room is ours: see the map. */
+static __always_inline u32 room_number(void)
+{
+	if (bpf_get_current_pid_tgid() >> 32 == config.own_pid)
+		return config.processors;
+	return bpf_get_smp_processor_id();
+}
+
+static __always_inline struct scratch *scratch(void)
+{
+	u32 number = room_number();
+	return bpf_map_lookup_elem(&scratches, &number);
+}
+
+static __always_inline struct path_room *path_room(void)
+{
+	u32 number = room_number();
+	return bpf_map_lookup_elem(&path_rooms, &number);
+}
+
+static __always_inline struct sf_losses *own_losses(void)
+{
+	u32 zero = 0;
+	return bpf_map_lookup_elem(&losses, &zero);
+}
+
+static __always_inline u64 next_sequence(u32 lane)
+{
+	struct sf_losses *own = own_losses();
+	/* Programs in interrupts count too. */
+	return own ? __sync_fetch_and_add(&own->sequence[lane & 1], 1) : 0;
+}
+
+static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 call, s64 result)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	header->kind = kind;
+	header->call = call;
+	header->cpu = bpf_get_smp_processor_id();
+	header->is_compat = 0;
+	header->pid = task->tgid;
+	header->tid = task->pid;
+	header->is_reused = 0;
+	header->time = bpf_ktime_get_boot_ns();
+	header->start = task->group_leader->start_boottime;
+	header->result = result;
+}
+
+/* Begins a record about the current thread. */
+static __always_inline struct sf_header *begin(u16 kind, u16 call, s64 result)
+{
+	struct scratch *room = scratch();
+	struct sf_header *header;
+
+	if (!room)
+		return NULL;
+	header = (struct sf_header *)room->data;
+	fill_header(header, kind, call, result);
+	room->length = sizeof(*header);
+	return header;
+}
+
+static __always_inline void count_loss(u32 lane, u32 kind, u32 pid)
+{
+	struct sf_losses *own = own_losses();
+	u64 one = 1, *count;
+
+	if (own && kind < SF_KINDS)
+		__sync_fetch_and_add(&own->lost[lane & 1][kind], 1);
+	count = bpf_map_lookup_elem(&losers, &pid);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&losers, &pid, &one, BPF_ANY);
+}
+
+/* The reader looks by itself every few milliseconds; it is woken only where that may be too late. */
+static __always_inline u64 wakeup(void *ring)
+{
+	u64 waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	return waiting >= config.wake_at ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Puts the record into a ring. */
+__attribute__((noinline)) int end(u32 lane)
+{
+	struct scratch *room = scratch();
+	struct sf_header *header;
+	u32 length;
+	long failed;
+
+	if (!room)
+		return 0;
+	header = (struct sf_header *)room->data;
+	length = room->length;
+	if (length < sizeof(*header) || length >= SF_SCRATCH)
+		return 0;
+	header->length = length;
+	header->lane = lane;
+	header->sequence = next_sequence(lane);
+	if (lane == SF_LANE_CRITICAL)
+		failed = bpf_ringbuf_output(&critical, room->data, length, wakeup(&critical));
+	else
+		failed = bpf_ringbuf_output(&normal, room->data, length, wakeup(&normal));
+	if (failed)
+		count_loss(lane, header->kind, header->pid);
+	return 0;
+}
+
+/* Room for an item with its head written; NULL where the record is full. The caller sets the length. */
+static __always_inline struct sf_item *open_item(struct scratch *room, u16 kind)
+{
+	u32 offset = room->length;
+	struct sf_item *item;
+
+	if (offset > SF_FULL)
+		return NULL;
+	item = (struct sf_item *)&room->data[offset];
+	item->kind = kind;
+	item->unused = 0;
+	return item;
+}
+
+static __always_inline void close_item(struct scratch *room, struct sf_item *item, u32 length)
+{
+	item->length = length;
+	room->length += ITEM_HEAD + ((length + 7) & ~7u);
+}
+
+/* A text of the program, without its NUL. */
+__attribute__((noinline)) int put_user_text(u64 from, u32 kind)
+{
+	struct scratch *room = scratch();
+	struct sf_item *item;
+	long length;
+
+	if (!from || !room)
+		return 0;
+	item = open_item(room, kind);
+	if (!item)
+		return 0;
+	length = bpf_probe_read_user_str(item + 1, SF_PATH, (const void *)from);
+	if (length <= 0 || length > SF_PATH)
+		return 0;
+	close_item(room, item, length - 1);
+	return 0;
+}
+
+/* A text of the kernel, without its NUL. */
+__attribute__((noinline)) int put_kernel_text(u64 from, u32 kind)
+{
+	struct scratch *room = scratch();
+	struct sf_item *item;
+	long length;
+
+	if (!from || !room)
+		return 0;
+	item = open_item(room, kind);
+	if (!item)
+		return 0;
+	length = bpf_probe_read_kernel_str(item + 1, SF_PATH, (const void *)from);
+	if (length <= 0 || length > SF_PATH)
+		return 0;
+	close_item(room, item, length - 1);
+	return 0;
+}
+
+/* Bytes of the program. Too many are cut. */
+__attribute__((noinline)) int put_user_bytes(u64 from, u32 length, u32 kind)
+{
+	struct scratch *room = scratch();
+	struct sf_item *item;
+
+	if (!from || !room)
+		return 0;
+	item = open_item(room, kind);
+	if (!item)
+		return 0;
+	if (length >= SF_LONGEST_ITEM)
+		length = SF_LONGEST_ITEM - 1;
+	if (bpf_probe_read_user(item + 1, length, (const void *)from))
+		return 0;
+	close_item(room, item, length);
+	return 0;
+}
+
+/* Bytes of the kernel. */
+__attribute__((noinline)) int put_kernel_bytes(u64 from, u32 length, u32 kind)
+{
+	struct scratch *room = scratch();
+	struct sf_item *item;
+
+	if (!from || !room)
+		return 0;
+	item = open_item(room, kind);
+	if (!item)
+		return 0;
+	if (length >= SF_PATH)
+		length = SF_PATH - 1;
+	if (bpf_probe_read_kernel(item + 1, length, (const void *)from))
+		return 0;
+	close_item(room, item, length);
+	return 0;
+}
+
+/* Pointers of the program to texts, as execve has them: the texts, a NUL after each. */
+__attribute__((noinline)) int put_user_vector(u64 from, u32 kind)
+{
+	struct scratch *room = scratch();
+	struct sf_item *item;
+	u32 length = 0;
+	u64 text;
+	long got;
+	int i;
+
+	if (!from || !room)
+		return 0;
+	item = open_item(room, kind);
+	if (!item)
+		return 0;
+	for (i = 0; i < 32; i++) {
+		if (bpf_probe_read_user(&text, sizeof(text), (const void *)(from + 8 * i)) || !text)
+			break;
+		if (length > SF_LONGEST_ITEM - SF_PATH)
+			break;
+		got = bpf_probe_read_user_str((char *)(item + 1) + length, SF_PATH, (const void *)text);
+		if (got <= 0 || got > SF_PATH)
+			break;
+		length += got;
+	}
+	close_item(room, item, length);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What there is already when the programs begin: threads and open descriptors, in the form of records. */
+
+static __always_inline struct sf_header *begin_known(u16 kind, struct task_struct *task)
+{
+	struct sf_header *header = begin(kind, SF_NO_CALL, 0);
+
+	if (!header)
+		return NULL;
+	header->pid = BPF_CORE_READ(task, tgid);
+	header->tid = BPF_CORE_READ(task, pid);
+	header->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
+	return header;
+}
+
+static __always_inline void write_known(struct seq_file *out)
+{
+	struct scratch *room = scratch();
+	u32 length;
+
+	if (!room)
+		return;
+	length = room->length;
+	if (length < sizeof(struct sf_header) || length >= SF_SCRATCH)
+		return;
+	((struct sf_header *)room->data)->length = length;
+	bpf_seq_write(out, room->data, length);
+}
+
+SEC("iter/task")
+int known_tasks(struct bpf_iter__task *ctx)
+{
+	u64 address = address_in((u64 *)ctx, 1);
+	struct task_struct *task = (struct task_struct *)address;
+	struct sf_header *header;
+	struct fs_struct *fs;
+	struct file *file;
+	u64 root;
+
+	if (!task || BPF_CORE_READ(task, tgid) == config.own_pid)
+		return 0;
+	header = begin_known(SF_KIND_TASK, task);
+	if (!header)
+		return 0;
+	put_identity(address, (u64)BPF_CORE_READ(task, group_leader));
+	put_cgroups(address);
+	put_directory(address);
+	put_root(address);
+	file = BPF_CORE_READ(task, mm, exe_file);
+	fs = BPF_CORE_READ(task, fs);
+	root = fs ? (u64)fs + bpf_core_field_offset(struct fs_struct, root) : 0;
+	put_file((u64)file, SF_ITEM_FILE);
+	put_file_path((u64)file, root, SF_ITEM_EXECUTABLE);
+	write_known(ctx->meta->seq);
+	return 0;
+}
+
+SEC("iter/task_file")
+int known_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = (struct task_struct *)address_in((u64 *)ctx, 1);
+	struct file *file = (struct file *)address_in((u64 *)ctx, 3);
+	u32 fd = ctx->fd;
+	struct sf_header *header;
+	struct fs_struct *fs;
+	u64 root;
+
+	if (!task || !file || BPF_CORE_READ(task, tgid) == config.own_pid)
+		return 0;
+	header = begin_known(SF_KIND_FILE, task);
+	if (!header)
+		return 0;
+	header->arguments[0] = fd;
+	fs = BPF_CORE_READ(task, fs);
+	root = fs ? (u64)fs + bpf_core_field_offset(struct fs_struct, root) : 0;
+	put_file((u64)file, SF_ITEM_FILE);
+	if (is_socket(file))
+		put_socket((u64)file, SF_ITEM_SOCKET);
+	else
+		put_file_path((u64)file, root, SF_ITEM_PATH);
+	write_known(ctx->meta->seq);
+	return 0;
+}
