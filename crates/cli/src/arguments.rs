@@ -1,6 +1,7 @@
 //! Arguments that several commands share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sysflow_collect::{Config, EventView, Generation, Mode, Profile, ReadMode};
@@ -10,7 +11,9 @@ use sysflow_pipeline::policies::Views;
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream;
 use sysflow_policy::{Condition, Evaluator};
+use sysflow_record::container::{Codec, DEFAULT_BLOCK_SIZE, WriteOptions};
 use sysflow_record::entity::Joined;
+use sysflow_record::{CLASSIC_VERSION, NATIVE_VERSION};
 
 use crate::output;
 
@@ -165,6 +168,108 @@ impl Capturing {
     }
 }
 
+/// How recordings (.sf) are written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Recordings (.sf)")]
+pub struct Encoding {
+    /// The schema version: 5 for the original's readers, native for all that we know; unless given, native for
+    /// what is seen live and for captures in the clean profile, and 5 for everything else
+    #[arg(long, value_parser = schema_version, value_name = "VERSION")]
+    schema: Option<u32>,
+
+    /// How blocks are compressed
+    #[arg(long, value_enum, default_value_t)]
+    codec: CodecName,
+
+    /// With deflate: from 0 (fast) to 9 (small)
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(0..=9))]
+    level: u32,
+
+    /// Size at which a block is closed, in bytes before compression
+    #[arg(long, default_value_t = DEFAULT_BLOCK_SIZE, value_name = "BYTES")]
+    block_size: usize,
+}
+
+/// A codec by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum CodecName {
+    /// Not compressed
+    Null,
+    /// What every reader of SysFlow knows
+    #[default]
+    Deflate,
+    /// Fast
+    Snappy,
+    /// Fast and small
+    Zstandard,
+}
+
+impl Encoding {
+    /// The options, with a schema for where the user names none.
+    pub fn options(&self, schema: u32) -> WriteOptions {
+        WriteOptions {
+            version: self.schema.unwrap_or(schema),
+            codec: match self.codec {
+                CodecName::Null => Codec::Null,
+                CodecName::Deflate => Codec::Deflate(self.level),
+                CodecName::Snappy => Codec::Snappy,
+                CodecName::Zstandard => Codec::Zstandard,
+            },
+            block_size: self.block_size,
+            sync: None,
+        }
+    }
+}
+
+fn schema_version(text: &str) -> Result<u32, String> {
+    match text {
+        "native" => Ok(NATIVE_VERSION),
+        _ => match text.parse() {
+            Ok(version @ (1..=CLASSIC_VERSION | NATIVE_VERSION)) => Ok(version),
+            _ => Err("schema versions are 1 to 5 and native".to_owned()),
+        },
+    }
+}
+
+/// A time span such as `500ms`, `30s`, `5m` or `1h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let unit_at = text.find(|char: char| !char.is_ascii_digit());
+    let (number, unit) = text.split_at(unit_at.unwrap_or(text.len()));
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" | "" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => 0,
+    };
+    let number: Option<u64> = number.parse().ok().filter(|_| milliseconds > 0);
+    number
+        .and_then(|number| number.checked_mul(milliseconds))
+        .filter(|milliseconds| *milliseconds > 0)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "spans are a number with ms, s, m, h or d, such as 30s".to_owned())
+}
+
+/// A size such as `4096`, `100k`, `64M` or `2G`, in bytes.
+pub fn size(text: &str) -> Result<u64, String> {
+    let unit_at = text.find(|char: char| !char.is_ascii_digit());
+    let (number, unit) = text.split_at(unit_at.unwrap_or(text.len()));
+    let shift = match unit.trim_end_matches("iB").trim_end_matches('B') {
+        "" => Some(0),
+        "k" | "K" => Some(10),
+        "M" => Some(20),
+        "G" => Some(30),
+        _ => None,
+    };
+    let number: Option<u64> = number.parse().ok();
+    number
+        .zip(shift)
+        .and_then(|(number, shift)| number.checked_mul(1 << shift))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "sizes are a number of bytes, or one with k, M or G, such as 64M".to_owned())
+}
+
 /// A condition with what is needed to ask it.
 pub struct Filter {
     condition: Option<Condition<Joined<'static>>>,
@@ -217,15 +322,23 @@ impl Reading {
 
     /// The condition, compiled for what it is to be asked of.
     pub fn filter(&self, views: Views, colour: ColourChoice) -> anyhow::Result<Filter> {
-        let text = self.filter.as_deref();
-        let records = text.filter(|_| views != Views::Events);
-        let events = text.filter(|_| views != Views::Records);
-        Ok(Filter {
-            condition: records.map(|text| parse(text, colour)).transpose()?,
-            on_events: events.map(|text| parse(text, colour)).transpose()?,
-            evaluator: Evaluator::new(),
-        })
+        parse_filter(self.filter.as_deref(), views, colour)
     }
+}
+
+/// A condition, compiled for what it is to be asked of.
+pub fn parse_filter(
+    text: Option<&str>,
+    views: Views,
+    colour: ColourChoice,
+) -> anyhow::Result<Filter> {
+    let records = text.filter(|_| views != Views::Events);
+    let events = text.filter(|_| views != Views::Records);
+    Ok(Filter {
+        condition: records.map(|text| parse(text, colour)).transpose()?,
+        on_events: events.map(|text| parse(text, colour)).transpose()?,
+        evaluator: Evaluator::new(),
+    })
 }
 
 fn parse<V: View>(text: &str, colour: ColourChoice) -> anyhow::Result<Condition<V>> {
@@ -250,4 +363,25 @@ fn parse<V: View>(text: &str, colour: ColourChoice) -> anyhow::Result<Condition<
 /// The width for messages on standard error.
 pub fn terminal_width() -> usize {
     output::width().unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in ["", "0s", "5 m", "m", "-1s", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("100k"), Ok(102_400));
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        for wrong in ["", "0", "x", "1T", "99999999999G"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
 }

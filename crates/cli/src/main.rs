@@ -32,6 +32,8 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  sysflow run                                       watch this machine (as root)
+  sysflow record -o /var/log/sysflow                record it, judge later
   sysflow run --source trace.sf                     judge a recording with the built-in rules
   sysflow print trace.sf -f 'type = NF'             show its connections
   sysflow print trace.sf --json -c ts,proc.exe,res  the same for machines, chosen fields
@@ -44,11 +46,15 @@ Exit codes: 0 all is well, 1 done, but part of the input was bad or a check fail
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(command::run::Arguments),
+    #[cfg(feature = "live")]
+    Record(command::record::Arguments),
     Print(command::print::Arguments),
     Convert(command::convert::Arguments),
     Info(command::info::Arguments),
     Fields(command::fields::Arguments),
     Rules(command::rules::Arguments),
+    #[cfg(feature = "live")]
+    Doctor(command::doctor::Arguments),
     Completions(command::completions::Arguments),
 }
 
@@ -57,6 +63,10 @@ fn main() -> ExitCode {
     let colour = cli.color;
     let result = match cli.command {
         Command::Run(arguments) => command::run::run(&arguments, colour),
+        #[cfg(feature = "live")]
+        Command::Record(arguments) => command::record::run(&arguments, colour),
+        #[cfg(feature = "live")]
+        Command::Doctor(arguments) => command::doctor::run(&arguments, colour),
         Command::Print(arguments) => command::print::run(&arguments, colour),
         Command::Convert(arguments) => command::convert::run(&arguments, colour),
         Command::Info(arguments) => command::info::run(&arguments, colour),

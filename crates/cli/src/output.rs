@@ -93,3 +93,15 @@ pub fn width() -> Option<usize> {
     }
     Some(terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)))
 }
+
+/// The name of this machine.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+/// The time, ns since the epoch.
+pub fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}

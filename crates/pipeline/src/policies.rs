@@ -140,16 +140,24 @@ pub enum PolicyError {
 /// Reads rule files: each path is a file or a directory, of which all `.yaml` and `.yml` files are read, at
 /// any depth, in the order of their paths.
 pub fn read_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>, PolicyError> {
+    find_files(paths)?
+        .iter()
+        .map(|path| read_file(path))
+        .collect()
+}
+
+/// The files that [`read_files`] would read.
+pub(crate) fn find_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
     let mut files = Vec::new();
     for path in paths {
         let before = files.len();
         if path.is_dir() {
-            read_directory(path, 0, &mut files)?;
+            find_in_directory(path, 0, &mut files)?;
             if files.len() == before {
                 return Err(PolicyError::Empty(path.clone()));
             }
         } else {
-            files.push(read_file(path)?);
+            files.push(path.clone());
         }
     }
     Ok(files)
@@ -181,10 +189,10 @@ fn read_file(path: &Path) -> Result<SourceFile, PolicyError> {
     })
 }
 
-fn read_directory(
+fn find_in_directory(
     path: &Path,
     depth: usize,
-    files: &mut Vec<SourceFile>,
+    files: &mut Vec<PathBuf>,
 ) -> Result<(), PolicyError> {
     let failed = |source| PolicyError::Read {
         path: path.to_owned(),
@@ -201,9 +209,9 @@ fn read_directory(
     for entry in entries {
         let extension = entry.extension().and_then(|extension| extension.to_str());
         if entry.is_dir() {
-            read_directory(&entry, depth + 1, files)?;
+            find_in_directory(&entry, depth + 1, files)?;
         } else if matches!(extension, Some("yaml" | "yml")) {
-            files.push(read_file(&entry)?);
+            files.push(entry);
         }
     }
     Ok(())

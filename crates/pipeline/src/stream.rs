@@ -97,7 +97,7 @@ pub fn read<S: Sink>(
 ) -> (Tally, Option<S::Stop>) {
     let mut stream = Stream {
         options,
-        progress,
+        progress: Some(progress),
         tables: Tables::default(),
         tally: Tally::default(),
     };
@@ -144,13 +144,21 @@ impl Opened {
 }
 
 /// Hands the records of a collector on.
-struct Taker<'t, 'p, S: Sink> {
-    stream: &'t mut Stream<'p>,
-    sink: &'t mut S,
-    stopped: Option<S::Stop>,
+pub(crate) struct Taker<'t, 'p, S: Sink> {
+    pub(crate) stream: &'t mut Stream<'p>,
+    pub(crate) sink: &'t mut S,
+    pub(crate) stopped: Option<S::Stop>,
 }
 
-impl<S: Sink> Taker<'_, '_, S> {
+impl<'t, 'p, S: Sink> Taker<'t, 'p, S> {
+    pub(crate) const fn new(stream: &'t mut Stream<'p>, sink: &'t mut S) -> Self {
+        Self {
+            stream,
+            sink,
+            stopped: None,
+        }
+    }
+
     fn record(&mut self, record: &Record<'_>) {
         if S::WANTS_RECORDS
             && self.stopped.is_none()
@@ -174,7 +182,7 @@ impl<S: Sink> Taker<'_, '_, S> {
 }
 
 /// The collector's hold on a [`Taker`], which hears of faults from elsewhere.
-struct Shared<'a, 't, 'p, S: Sink>(&'a RefCell<Taker<'t, 'p, S>>);
+pub(crate) struct Shared<'a, 't, 'p, S: Sink>(pub(crate) &'a RefCell<Taker<'t, 'p, S>>);
 
 impl<S: Sink> RecordSink for Shared<'_, '_, '_, S> {
     const WANTS_EVENTS: bool = S::WANTS_EVENTS;
@@ -188,11 +196,35 @@ impl<S: Sink> RecordSink for Shared<'_, '_, '_, S> {
     }
 }
 
-struct Stream<'p> {
+/// What is known of a stream at a point of it.
+pub(crate) struct Stream<'p> {
     options: Options,
-    progress: &'p Progress,
+    progress: Option<&'p Progress>,
     tables: Tables,
-    tally: Tally,
+    pub(crate) tally: Tally,
+}
+
+#[cfg(feature = "live")]
+impl Stream<'_> {
+    /// A stream without end.
+    pub(crate) fn live(entities: bool) -> Self {
+        Self {
+            options: Options {
+                entities,
+                ..Options::default()
+            },
+            progress: None,
+            tables: Tables::default(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// What it held.
+    pub(crate) fn finish(mut self, events: u64) -> Tally {
+        self.tally.system_calls = events;
+        self.tally.joins = self.tables.statistics();
+        self.tally
+    }
 }
 
 impl Stream<'_> {
@@ -250,7 +282,9 @@ impl Stream<'_> {
                 }
             }
             self.tally.bytes = bytes_before + reader.offset();
-            self.progress.set(self.tally.bytes);
+            if let Some(progress) = self.progress {
+                progress.set(self.tally.bytes);
+            }
         }
         self.tally.bytes = bytes_before + reader.offset();
         self.tally.blocks += reader.blocks();
@@ -282,11 +316,7 @@ impl Stream<'_> {
     ) -> ControlFlow<S::Stop> {
         let bytes_before = self.tally.bytes;
         let config = self.options.collect.clone();
-        let taker = RefCell::new(Taker {
-            stream: self,
-            sink,
-            stopped: None,
-        });
+        let taker = RefCell::new(Taker::new(self, sink));
         let mut collector = Collector::new(config, Shared(&taker));
         let mut translator = ScapSource::new();
         let mut capture = match Capture::open(source) {
@@ -318,7 +348,9 @@ impl Stream<'_> {
             // Telling of progress costs more than reading a block.
             if blocks.is_multiple_of(4096) {
                 let used = bytes_before + capture.statistics().bytes;
-                taker.borrow().stream.progress.set(used);
+                if let Some(progress) = taker.borrow().stream.progress {
+                    progress.set(used);
+                }
             }
         }
         // The sink that comes back is the hold on the taker.
@@ -335,6 +367,9 @@ impl Stream<'_> {
 
     fn fault<S: Sink>(&mut self, fault: &Fault, sink: &mut S) {
         self.tally.faults += 1;
-        self.progress.suspend(|| sink.fault(fault));
+        match self.progress {
+            Some(progress) => progress.suspend(|| sink.fault(fault)),
+            None => sink.fault(fault),
+        }
     }
 }

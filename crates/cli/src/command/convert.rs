@@ -10,12 +10,12 @@ use sysflow_export::columns::{self, Column};
 use sysflow_pipeline::inputs::Input;
 use sysflow_pipeline::policies::Views;
 use sysflow_pipeline::stream::{self, Fault, Sink};
-use sysflow_record::container::{Codec, DEFAULT_BLOCK_SIZE, WriteError, WriteOptions, Writer};
+use sysflow_record::container::{WriteError, WriteOptions, Writer};
 use sysflow_record::entity::Joined;
 use sysflow_record::{CLASSIC_VERSION, NATIVE_VERSION};
 
 use super::print::{Encoder, Format};
-use crate::arguments::{Capturing, ColourChoice, Filter, ProfileName, Reading};
+use crate::arguments::{Capturing, ColourChoice, Encoding, Filter, ProfileName, Reading};
 use crate::output::{self, Failure, Output};
 
 /// Write recordings in another format.
@@ -41,22 +41,8 @@ pub struct Arguments {
     #[arg(short, long, value_name = "NAMES")]
     columns: Option<String>,
 
-    /// For .sf: the schema version, 5 for the original's readers, native for all that we know; unless given,
-    /// native for captures in the clean profile and 5 for everything else
-    #[arg(long, value_parser = schema_version, value_name = "VERSION")]
-    schema: Option<u32>,
-
-    /// For .sf: how blocks are compressed
-    #[arg(long, value_enum, default_value_t)]
-    codec: CodecName,
-
-    /// For .sf with deflate: from 0 (fast) to 9 (small)
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(0..=9))]
-    level: u32,
-
-    /// For .sf: size at which a block is closed, in bytes before compression
-    #[arg(long, default_value_t = DEFAULT_BLOCK_SIZE, value_name = "BYTES")]
-    block_size: usize,
+    #[command(flatten)]
+    encoding: Encoding,
 }
 
 /// What recordings are converted to.
@@ -72,30 +58,6 @@ enum Target {
     Csv,
     /// Apache Parquet
     Parquet,
-}
-
-/// A codec by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum CodecName {
-    /// Not compressed
-    Null,
-    /// What every reader of SysFlow knows
-    #[default]
-    Deflate,
-    /// Fast
-    Snappy,
-    /// Fast and small
-    Zstandard,
-}
-
-fn schema_version(text: &str) -> Result<u32, String> {
-    match text {
-        "native" => Ok(NATIVE_VERSION),
-        _ => match text.parse() {
-            Ok(version @ (1..=CLASSIC_VERSION | NATIVE_VERSION)) => Ok(version),
-            _ => Err("schema versions are 1 to 5 and native".to_owned()),
-        },
-    }
 }
 
 /// Runs the command.
@@ -120,8 +82,9 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     } else {
         CLASSIC_VERSION
     };
-    let schema = arguments.schema.unwrap_or(default);
-    let writer = Destination::create(arguments, target, path, &columns, schema, colour)?;
+    let write = arguments.encoding.options(default);
+    let schema = write.version;
+    let writer = Destination::create(target, path, &columns, write, colour)?;
     let mut converter = Converter {
         filter,
         writer,
@@ -202,11 +165,10 @@ enum Destination {
 
 impl Destination {
     fn create(
-        arguments: &Arguments,
         target: Target,
         path: &Path,
         columns: &[Column],
-        schema: u32,
+        write: WriteOptions,
         colour: ColourChoice,
     ) -> Result<Self, Failure> {
         let format = match target {
@@ -214,13 +176,7 @@ impl Destination {
             Target::FlatJson => Format::FlatJson,
             Target::Csv => Format::Csv,
             Target::Sf => {
-                let options = WriteOptions {
-                    version: schema,
-                    codec: arguments.codec.with_level(arguments.level),
-                    block_size: arguments.block_size,
-                    sync: None,
-                };
-                return Ok(Self::Sf(Writer::new(BufWriter::new(raw(path)?), options)?));
+                return Ok(Self::Sf(Writer::new(BufWriter::new(raw(path)?), write)?));
             }
             #[cfg(feature = "parquet")]
             Target::Parquet => {
@@ -256,17 +212,6 @@ fn raw(path: &Path) -> anyhow::Result<Box<dyn std::io::Write + Send>> {
         return Ok(Box::new(std::io::stdout()));
     }
     Ok(Box::new(output::create(path)?))
-}
-
-impl CodecName {
-    const fn with_level(self, level: u32) -> Codec {
-        match self {
-            Self::Null => Codec::Null,
-            Self::Deflate => Codec::Deflate(level),
-            Self::Snappy => Codec::Snappy,
-            Self::Zstandard => Codec::Zstandard,
-        }
-    }
 }
 
 struct Converter {

@@ -2,6 +2,8 @@
 
 mod folding;
 mod judge;
+#[cfg(feature = "live")]
+mod live;
 mod summary;
 
 use std::io::{IsTerminal, stderr};
@@ -11,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
 use sysflow_export::alert::TextEncoder;
 use sysflow_pipeline::inputs::Input;
 use sysflow_pipeline::policies::{self, Rules, Views};
@@ -18,17 +21,19 @@ use sysflow_pipeline::stream;
 use sysflow_policy::{LoadOptions, Priority, Severity, SourceFile};
 
 use self::judge::{Form, Judge};
+#[cfg(feature = "live")]
+use super::live::Watching;
 use crate::arguments::{Capturing, ColourChoice, Reading};
 use crate::output::{self, Failure, Output};
 
-/// Judge what happened and tell of it.
+/// Judge what happens and tell of it.
 ///
-/// Alerts are printed as they happen; repeats of one rule for one program and target are folded. A summary
+/// Without --source this machine is watched, as root. Alerts are printed as they happen; repeats of one rule for one program and target are folded. A summary
 /// follows at the end, on standard error.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Recordings or captures: files, directories, or - for standard input
-    #[arg(short, long, required = true, num_args = 1.., value_name = "FILE")]
+    /// Recordings or captures: files, directories, or - for standard input; without this, this machine
+    #[arg(short, long, num_args = 1.., value_name = "FILE")]
     source: Vec<PathBuf>,
 
     /// Rule files, or directories that hold some at any depth; without this, the built-in rules
@@ -37,6 +42,10 @@ pub struct Arguments {
 
     #[command(flatten)]
     reading: Reading,
+
+    #[cfg(feature = "live")]
+    #[command(flatten)]
+    watching: Watching,
 
     #[command(flatten)]
     capturing: Capturing,
@@ -92,33 +101,13 @@ const BUILT_IN: &[(&str, &str)] = &[(
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
+    if arguments.source.is_empty() {
+        return live(arguments, colour);
+    }
     let (inputs, progress) = arguments.reading.open(&arguments.source)?;
     let views = views(arguments.view, &inputs);
     let rules = load_rules(&arguments.policies, views)?;
-    tell_problems(&rules, colour);
-    if arguments.strict && rules.problems.errors() + rules.torn.len() > 0 {
-        return Err(anyhow::anyhow!("not started, since rules have errors").into());
-    }
-    if rules.running() == 0 {
-        return Err(anyhow::anyhow!("not started, since no rule can run").into());
-    }
-    let out = Output::to(None)?;
-    let styled = colour.wanted(output::width().is_some());
-    let mut judge = Judge::new(
-        &rules,
-        judge::Options {
-            filter: arguments.reading.filter(views, colour)?,
-            least: arguments.priority,
-            fold: !arguments.json && !arguments.all,
-            form: if arguments.json {
-                Form::Json(host_name())
-            } else {
-                Form::Text(TextEncoder::new(styled))
-            },
-            out,
-            colour,
-        },
-    );
+    let mut judge = judge(arguments, rules, views, ProgressBar::hidden(), colour)?;
     let started = Instant::now();
     let options = arguments.reading.options(false, &arguments.capturing);
     let (tally, stopped) = stream::read(&inputs, options, &progress, &mut judge);
@@ -128,7 +117,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     let (summary, folded) = judge.finish()?;
     if !arguments.quiet {
         let styled = colour.wanted(stderr().is_terminal());
-        let text = summary.describe(&tally, folded, started.elapsed(), styled);
+        let text = summary.describe(&tally, folded, started.elapsed(), &[], styled);
         eprint!("{text}");
     }
     Ok(if tally.faults > 0 {
@@ -137,6 +126,52 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         ExitCode::SUCCESS
     })
 }
+
+/// A judge by rules of which enough can run.
+fn judge(
+    arguments: &Arguments,
+    rules: Rules,
+    views: Views,
+    bar: ProgressBar,
+    colour: ColourChoice,
+) -> Result<Judge, Failure> {
+    tell_problems(&rules, colour);
+    if arguments.strict && errors(&rules) > 0 {
+        return Err(anyhow::anyhow!("not started, since rules have errors").into());
+    }
+    if rules.running() == 0 {
+        return Err(anyhow::anyhow!("not started, since no rule can run").into());
+    }
+    let styled = colour.wanted(output::width().is_some());
+    let options = judge::Options {
+        filter: arguments.reading.filter(views, colour)?,
+        least: arguments.priority,
+        fold: !arguments.json && !arguments.all,
+        form: if arguments.json {
+            Form::Json(output::host_name())
+        } else {
+            Form::Text(TextEncoder::new(styled))
+        },
+        out: Output::to(None)?,
+        bar,
+        colour,
+    };
+    Ok(Judge::new(rules, options))
+}
+
+/// Problems that keep rules from running.
+fn errors(rules: &Rules) -> usize {
+    rules.problems.errors() + rules.torn.len()
+}
+
+#[cfg(not(feature = "live"))]
+fn live(_: &Arguments, _: ColourChoice) -> Result<ExitCode, Failure> {
+    let what = "this sysflow was built without live capture: name what to judge with --source";
+    Err(anyhow::anyhow!(what).into())
+}
+
+#[cfg(feature = "live")]
+use self::live::live;
 
 /// What rules can be asked of.
 fn views(wanted: ViewName, inputs: &[Input]) -> Views {
@@ -151,21 +186,25 @@ fn views(wanted: ViewName, inputs: &[Input]) -> Views {
 
 fn load_rules(paths: &[PathBuf], views: Views) -> anyhow::Result<Rules> {
     let files = if paths.is_empty() {
-        let built_in = |(name, text): &(&str, &str)| SourceFile {
-            name: (*name).to_owned(),
-            text: (*text).to_owned(),
-        };
-        BUILT_IN.iter().map(built_in).collect()
+        built_in()
     } else {
         policies::read_files(paths).context("cannot load rules")?
     };
     Ok(Rules::load(files, &LoadOptions::default(), views))
 }
 
+fn built_in() -> Vec<SourceFile> {
+    let file = |(name, text): &(&str, &str)| SourceFile {
+        name: (*name).to_owned(),
+        text: (*text).to_owned(),
+    };
+    BUILT_IN.iter().map(file).collect()
+}
+
 /// Tells in a line each why a rule does not run; `rules check` shows the place.
 fn tell_problems(rules: &Rules, colour: ColourChoice) {
     let problems = &rules.problems;
-    if problems.errors() + rules.torn.len() == 0 {
+    if errors(rules) == 0 {
         return;
     }
     for problem in problems
@@ -203,9 +242,4 @@ fn tell_problems(rules: &Rules, colour: ColourChoice) {
     let (running, all) = (rules.running(), rules.count);
     let advice = "`sysflow rules check` shows where, `--strict` refuses to start";
     output::warning(&format!("{running} of {all} rules run; {advice}"), colour);
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
+use indicatif::ProgressBar;
 use sysflow_collect::EventView;
 use sysflow_export::alert::{Alert, JsonEncoder, TextEncoder};
 use sysflow_export::observation::Observation;
@@ -38,15 +39,12 @@ struct Side<V: View> {
 }
 
 impl<V: Observation> Side<V> {
-    fn new(rules: &RuleSet<V>, form: &Form, first: usize) -> Self {
+    fn new(rules: &RuleSet<V>, json_from: Option<&str>, first: usize) -> Self {
         Self {
             evaluator: Evaluator::new(),
             matches: Vec::new(),
             fields: rules.rules().iter().map(output_fields).collect(),
-            json: match form {
-                Form::Json(host) => Some(JsonEncoder::new(host.clone())),
-                Form::Text(_) => None,
-            },
+            json: json_from.map(|host| JsonEncoder::new(host.to_owned())),
             first,
         }
     }
@@ -59,11 +57,14 @@ struct Teller {
     summary: Summary,
     text: Option<TextEncoder>,
     out: Output,
+    bar: ProgressBar,
 }
 
 /// Judges records, and operations where there are some.
-pub struct Judge<'r> {
-    rules: &'r Rules,
+pub struct Judge {
+    rules: Rules,
+    /// The name of this machine, for alerts as JSON.
+    host: Option<String>,
     filter: Filter,
     records: Side<Joined<'static>>,
     events: Side<EventView<'static>>,
@@ -83,32 +84,54 @@ pub struct Options {
     pub form: Form,
     /// Where.
     pub out: Output,
+    /// A line of the terminal that must not get in between.
+    pub bar: ProgressBar,
     /// When to use colours in messages.
     pub colour: ColourChoice,
 }
 
-impl<'r> Judge<'r> {
+impl Judge {
     /// A judge by these rules.
-    pub fn new(rules: &'r Rules, options: Options) -> Self {
-        let records = Side::new(&rules.records, &options.form, 0);
-        let events = Side::new(&rules.events, &options.form, rules.records.rules().len());
+    pub fn new(rules: Rules, options: Options) -> Self {
+        let (host, text) = match options.form {
+            Form::Json(host) => (Some(host), None),
+            Form::Text(encoder) => (None, Some(encoder)),
+        };
         Self {
-            rules,
             filter: options.filter,
-            records,
-            events,
+            records: Side::new(&rules.records, host.as_deref(), 0),
+            events: Side::new(&rules.events, host.as_deref(), rules.records.rules().len()),
             teller: Teller {
                 least: options.least,
                 folding: Folding::new(options.fold),
-                summary: Summary::new(rules),
-                text: match options.form {
-                    Form::Text(encoder) => Some(encoder),
-                    Form::Json(_) => None,
-                },
+                summary: Summary::new(&rules),
+                text,
                 out: options.out,
+                bar: options.bar,
             },
+            rules,
+            host,
             colour: options.colour,
         }
+    }
+
+    /// Judges by other rules from now on.
+    pub fn replace(&mut self, rules: Rules) {
+        let host = self.host.as_deref();
+        self.records = Side::new(&rules.records, host, 0);
+        self.events = Side::new(&rules.events, host, rules.records.rules().len());
+        self.teller.summary.adopt(&rules);
+        self.rules = rules;
+    }
+
+    /// The rules.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// How many alerts there were, folded ones among them.
+    pub fn alerts(&self) -> u64 {
+        self.teller.summary.alerts()
     }
 
     /// Writes what is left. Returns the counts and how many alerts were folded.
@@ -118,7 +141,7 @@ impl<'r> Judge<'r> {
     }
 }
 
-impl Sink for Judge<'_> {
+impl Sink for Judge {
     type Stop = io::Error;
 
     const WANTS_EVENTS: bool = true;
@@ -167,7 +190,8 @@ impl Teller {
             return ControlFlow::Continue(());
         }
         self.alert(rules, side, view);
-        match self.out.flush() {
+        let Self { out, bar, .. } = self;
+        match bar.suspend(|| out.flush()) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }

@@ -61,6 +61,25 @@ impl Summary {
         }
     }
 
+    /// Goes on with other rules; those of the same name go on counting.
+    pub fn adopt(&mut self, rules: &Rules) {
+        let mut old = std::mem::replace(self, Self::new(rules));
+        for rule in &mut self.rules {
+            if let Some(known) = old.rules.iter_mut().find(|known| known.name == rule.name) {
+                rule.count = std::mem::take(&mut known.count);
+            }
+        }
+        self.rules
+            .extend(old.rules.into_iter().filter(|rule| rule.count > 0));
+        self.commands = old.commands;
+        self.dropped = old.dropped;
+    }
+
+    /// All alerts.
+    pub fn alerts(&self) -> u64 {
+        self.rules.iter().map(|rule| rule.count).sum()
+    }
+
     /// Counts a record that a drop rule discarded.
     pub const fn count_dropped(&mut self) {
         self.dropped += 1;
@@ -97,7 +116,16 @@ impl Summary {
     }
 
     /// The counts as text.
-    pub fn describe(&self, tally: &Tally, folded: u64, took: Duration, styled: bool) -> String {
+    ///
+    /// `live` has lines about a machine that was watched; recordings are described by what was read.
+    pub fn describe(
+        &self,
+        tally: &Tally,
+        folded: u64,
+        took: Duration,
+        live: &[String],
+        styled: bool,
+    ) -> String {
         let bold = |text: &str| {
             if styled {
                 format!("\x1b[1m{text}\x1b[0m")
@@ -109,7 +137,7 @@ impl Summary {
         let mut matched: Vec<&CountedRule> =
             self.rules.iter().filter(|rule| rule.count > 0).collect();
         matched.sort_by_key(|rule| (rule.priority, std::cmp::Reverse(rule.count)));
-        let alerts: u64 = matched.iter().map(|rule| rule.count).sum();
+        let alerts = self.alerts();
         let _ = writeln!(out, "\n{}", bold("Alerts by rule"));
         if matched.is_empty() {
             out.push_str("  none: no rule matched\n");
@@ -127,8 +155,13 @@ impl Summary {
         let _ = writeln!(out, "{}", bold("In all"));
         let seconds = took.as_secs_f64().max(1e-9);
         let (records, bytes) = (tally.events(), tally.bytes);
-        let _ = writeln!(
-            out,
+        if !live.is_empty() {
+            let _ = writeln!(out, "  {} alerts", grouped(alerts));
+        }
+        for line in live {
+            let _ = writeln!(out, "  {line}");
+        }
+        let read = format!(
             "  {} alerts in {} records ({} with entities, {} bytes), read in {seconds:.3} s: \
              {} records/s",
             grouped(alerts),
@@ -137,9 +170,16 @@ impl Summary {
             grouped(bytes),
             grouped((records as f64 / seconds) as u64),
         );
+        if live.is_empty() {
+            let _ = writeln!(out, "{read}");
+        }
         let notes = [
             (
-                tally.system_calls,
+                if live.is_empty() {
+                    tally.system_calls
+                } else {
+                    0
+                },
                 "events of system calls were condensed to these records",
             ),
             (
