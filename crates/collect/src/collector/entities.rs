@@ -67,24 +67,56 @@ impl<S: RecordSink> Collector<S> {
         let oid = identity(leader);
         let leader_tid = leader.tid;
         let Some(process) = self.tables.processes.find(oid) else {
-            return Some(self.meet_process(leader_tid, need));
+            return Some(self.meet_process(leader_tid, tid, need));
         };
+        if need.is_change(self.has(Quirks::STALE_PROCESSES))
+            && self.has(Quirks::TWICE_AFTER_ROTATION)
+            && !self.tables.processes.get(process)?.is_changed
+        {
+            self.write_again(process, leader_tid, tid);
+        }
         if need.is_change(self.has(Quirks::STALE_PROCESSES)) {
             self.refresh(process, leader_tid);
         }
         let known = self.tables.processes.get_mut(process)?;
         known.used = self.now;
         if !known.is_written {
-            if !known.is_changed {
-                known.state = ObjectState::REUP;
-            }
-            self.write_with_ancestors(process, Some(leader_tid));
+            self.write_again(process, leader_tid, tid);
         }
         Some(process)
     }
 
+    /// Writes a process that is known already, if the file does not hold it.
+    fn write_again(&mut self, process: ProcessRef, leader: i64, tid: i64) {
+        let container = self.container_for(leader, tid);
+        let is_rechecked = self.has(Quirks::STALE_PROCESSES);
+        let Some(known) = self.tables.processes.get_mut(process) else {
+            return;
+        };
+        if known.is_written {
+            return;
+        }
+        if !known.is_changed {
+            known.state = ObjectState::REUP;
+            if is_rechecked {
+                known.container = container;
+            }
+        }
+        self.write_with_ancestors(process, Some(leader));
+    }
+
+    /// The container of a process, as one of its threads shows it.
+    fn container_for(&self, leader: i64, tid: i64) -> Option<ContainerRef> {
+        let shown_by = if self.has(Quirks::CONTAINER_OF_THREAD) {
+            tid
+        } else {
+            leader
+        };
+        self.threads.get(shown_by)?.container
+    }
+
     /// Puts a process that is not known into the table, and writes it after its ancestors.
-    fn meet_process(&mut self, leader: i64, need: Need) -> ProcessRef {
+    fn meet_process(&mut self, leader: i64, tid: i64, need: Need) -> ProcessRef {
         let is_created = match need {
             Need::Clone { is_child } => is_child || self.has(Quirks::CREATED_WHEN_MET),
             Need::Exec { .. } => self.has(Quirks::CREATED_WHEN_MET),
@@ -95,15 +127,16 @@ impl<S: RecordSink> Collector<S> {
         } else {
             ObjectState::REUP
         };
-        let process = self.insert_process(leader, state);
+        let process = self.insert_process(leader, tid, state);
         self.write_with_ancestors(process, Some(leader));
         process
     }
 
-    fn insert_process(&mut self, leader: i64, state: ObjectState) -> ProcessRef {
+    fn insert_process(&mut self, leader: i64, tid: i64, state: ObjectState) -> ProcessRef {
         self.make_room_for_process();
         let mut known = self.describe(leader);
         known.state = state;
+        known.container = self.container_for(leader, tid);
         let container = known.container;
         let process = self.tables.processes.insert(known);
         self.write_container(container);
@@ -153,7 +186,7 @@ impl<S: RecordSink> Collector<S> {
                 continue;
             }
             let Some(known) = self.tables.processes.find(oid) else {
-                let known = self.insert_process(parent_tid, ObjectState::REUP);
+                let known = self.insert_process(parent_tid, parent_tid, ObjectState::REUP);
                 unwritten.push(known);
                 continue;
             };
@@ -185,7 +218,7 @@ impl<S: RecordSink> Collector<S> {
                 .filter(|leader| identity(leader) == parent)
                 .map(|leader| leader.tid);
             let Some(leader) = leader else { return };
-            let known = self.insert_process(leader, ObjectState::REUP);
+            let known = self.insert_process(leader, leader, ObjectState::REUP);
             unwritten.push(known);
         }
     }
@@ -276,6 +309,7 @@ impl<S: RecordSink> Collector<S> {
             threads: None,
             number: 0,
             used: self.now,
+            older_of_pid: None,
         };
         self.describe_image(&mut known, leader);
         known
@@ -337,6 +371,7 @@ impl<S: RecordSink> Collector<S> {
         known.threads = old.threads;
         known.number = old.number;
         known.has_exited = old.has_exited;
+        known.older_of_pid = old.older_of_pid;
         known.state = ObjectState::MODIFIED;
         known.is_changed = true;
         if is_stale {

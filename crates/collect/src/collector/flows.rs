@@ -105,17 +105,26 @@ impl<S: RecordSink> Collector<S> {
             fd,
             object,
         };
-        let flow = match self.flows.find(&place, tid) {
+        let known = self
+            .flows
+            .find(&place, tid)
+            .or_else(|| self.flow_of_same_text(&place, tid));
+        let flow = match known {
             Some(flow) => flow,
-            None => match self.begin_flow(place, tid) {
+            // The original does not enter what only closes into its tables.
+            None => match self.begin_flow(place, tid, op != OpFlags::CLOSE) {
                 Some(flow) => flow,
                 None => return,
             },
         };
-        self.add(flow, event, op, moved);
+        self.add(flow, event, fd, op, moved);
         if self.config.mode == Mode::Consume && op == OpFlags::OPEN {
             self.end_flow(flow, OpFlags::empty(), true);
         } else if op == OpFlags::CLOSE {
+            let (place, tid) = self
+                .flows
+                .get(flow)
+                .map_or((place, tid), |flow| (flow.place, flow.tid));
             self.end_flows_of_others(&place, tid);
             self.end_flow(flow, OpFlags::empty(), true);
             if kind == Kind::Internet {
@@ -177,7 +186,7 @@ impl<S: RecordSink> Collector<S> {
         Some(file)
     }
 
-    fn begin_flow(&mut self, place: Place, tid: i64) -> Option<FlowRef> {
+    fn begin_flow(&mut self, place: Place, tid: i64, is_ordered: bool) -> Option<FlowRef> {
         self.make_room_for_flow();
         let oid = self.tables.processes.get(place.process)?.oid;
         let mut flow = Flow::new(place, oid, tid, self.now, self.second);
@@ -193,7 +202,9 @@ impl<S: RecordSink> Collector<S> {
         flow.position = known.flows.len();
         let flow = self.flows.insert(flow);
         known.flows.push(flow);
-        self.enter_order(flow);
+        if is_ordered {
+            self.enter_order(flow);
+        }
         Some(flow)
     }
 
@@ -212,7 +223,7 @@ impl<S: RecordSink> Collector<S> {
     }
 
     /// Adds an operation to a flow.
-    fn add(&mut self, flow: FlowRef, event: &Event<'_>, op: OpFlags, moved: Option<Moved>) {
+    fn add(&mut self, flow: FlowRef, event: &Event<'_>, fd: Fd, op: OpFlags, moved: Option<Moved>) {
         let second = self.second;
         let Some(flow) = self.flows.get_mut(flow) else {
             return;
@@ -223,7 +234,7 @@ impl<S: RecordSink> Collector<S> {
             let descriptor = self
                 .threads
                 .descriptors(event.tid)
-                .and_then(|table| table.get(flow.place.fd));
+                .and_then(|table| table.get(fd));
             flow.open_flags = descriptor.map_or(0, |descriptor| descriptor.flags);
         }
         if op.intersects(OpFlags::CONNECT | OpFlags::ACCEPT) {
@@ -402,6 +413,11 @@ impl<S: RecordSink> Collector<S> {
     pub(super) fn end_flows_of_thread(&mut self, process: ProcessRef, tid: i64) {
         let (files, network) = self.flows_in_order(process, |flow| flow.tid == tid);
         for flow in files.into_iter().chain(network) {
+            if self.has(Quirks::THREAD_END_ENDS_OTHERS)
+                && let Some(place) = self.flows.get(flow).map(|flow| flow.place)
+            {
+                self.end_flows_of_others(&place, tid);
+            }
             self.end_flow(flow, OpFlags::TRUNCATE, true);
         }
     }

@@ -73,6 +73,9 @@ pub struct Collector<S> {
     flows: Flows,
     /// Processes that have ended, with the second in which they did.
     ended: VecDeque<(ProcessRef, u64)>,
+    /// Processes whose threads are counted, with the number of their counts, in the order of their last export.
+    counting: VecDeque<(ProcessRef, u64)>,
+    counts_begun: u64,
 
     /// The time of the last event, ns since the epoch.
     now: u64,
@@ -113,6 +116,8 @@ impl<S: RecordSink> Collector<S> {
             tables: Self::new_tables(quirks),
             flows: Flows::default(),
             ended: VecDeque::new(),
+            counting: VecDeque::new(),
+            counts_begun: 0,
             now: 0,
             second: 0,
             timers_checked: 0,
@@ -373,6 +378,7 @@ impl<S: RecordSink> Observer for Collector<S> {
         self.tables = Self::new_tables(self.quirks);
         self.flows = Flows::default();
         self.ended.clear();
+        self.counting.clear();
         self.has_header = false;
         self.has_snapshot = false;
         self.sees_begins = false;

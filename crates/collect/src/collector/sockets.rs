@@ -65,6 +65,49 @@ const fn is_nowhere(address: SocketAddr) -> bool {
     address.ip().is_unspecified() && address.port() == 0
 }
 
+/// What the original reads as the ends of a connection where it has written what a socket is bound to: the
+/// address lies over that of the source, port and protocol over that of the destination.
+pub(super) fn overlaid(bound: SocketAddr, descriptor: &Descriptor) -> Ends {
+    // As captures number protocols.
+    let protocol = match descriptor.protocol {
+        Protocol::Unknown => 0,
+        Protocol::Tcp => 2,
+        Protocol::Udp => 3,
+        Protocol::Icmp => 4,
+        Protocol::Raw => 5,
+    };
+    let [low, high] = bound.port().to_le_bytes();
+    let Ends {
+        source,
+        destination,
+    } = descriptor.ends;
+    let over = match destination.ip() {
+        IpAddr::V4(ip) => ip.octets()[3],
+        IpAddr::V6(_) => 0,
+    };
+    Ends {
+        source: SocketAddr::new(bound.ip(), source.port()),
+        destination: SocketAddr::new([low, high, protocol, over].into(), destination.port()),
+    }
+}
+
+/// Takes the ends that a connection turned out to have, as the original does: what it knows of the destination
+/// stays. Tells whether that changes anything.
+fn fill_ends(ends: &mut Ends, told: Ends) -> bool {
+    if *ends == told || *ends == told.swapped() {
+        return false;
+    }
+    let before = *ends;
+    ends.source = told.source;
+    if ends.destination.ip().is_unspecified() {
+        ends.destination.set_ip(told.destination.ip());
+    }
+    if ends.destination.port() == 0 {
+        ends.destination.set_port(told.destination.port());
+    }
+    *ends != before
+}
+
 impl<S: RecordSink> Collector<S> {
     fn descriptor_mut(&mut self, tid: i64, fd: Option<Fd>) -> Option<&mut Descriptor> {
         self.threads.descriptors_mut(tid)?.get_mut(fd?)
@@ -121,6 +164,7 @@ impl<S: RecordSink> Collector<S> {
             return;
         };
         let is_original = self.has(Quirks::STALE_SOCKET_NAMES);
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         match address {
             Address::Internet(address) => {
                 self.show(|| Text::from(address.to_string().into_bytes()));
@@ -135,7 +179,11 @@ impl<S: RecordSink> Collector<S> {
                     return;
                 }
                 descriptor.role = Role::Server;
-                if is_original || descriptor.protocol == Protocol::Tcp {
+                if is_overlaid && !ends.source.is_ipv6() {
+                    descriptor.kind = Kind::Listener;
+                    descriptor.is_ipv6 = false;
+                    descriptor.ends = overlaid(ends.source, descriptor);
+                } else if is_original || descriptor.protocol == Protocol::Tcp {
                     descriptor.kind = Kind::Listener;
                     descriptor.ends = ends;
                 } else {
@@ -228,11 +276,15 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn set_destination(&mut self, tid: i64, fd: Option<Fd>, address: Address<'_>) {
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         let Some(descriptor) = self.descriptor_mut(tid, fd) else {
             return;
         };
         match (address, descriptor.kind) {
-            (Address::Internet(destination), Kind::Internet) => {
+            (Address::Internet(destination), kind)
+                if kind == Kind::Internet || kind == Kind::Listener && is_overlaid =>
+            {
+                descriptor.kind = Kind::Internet;
                 let plain = unmap(Ends {
                     source: destination,
                     destination,
@@ -247,10 +299,34 @@ impl<S: RecordSink> Collector<S> {
 
     fn set_ends_of_client(&mut self, tid: i64, fd: Option<Fd>, tuple: &Tuple<'_>) {
         let is_original = self.has(Quirks::STALE_SOCKET_NAMES);
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         let Some(descriptor) = self.descriptor_mut(tid, fd) else {
             return;
         };
         match *tuple {
+            Tuple::Internet {
+                source,
+                destination,
+            } if is_overlaid
+                && matches!(descriptor.kind, Kind::Internet | Kind::Listener)
+                && !unmap(Ends {
+                    source,
+                    destination,
+                })
+                .is_ipv6() =>
+            {
+                descriptor.kind = Kind::Internet;
+                descriptor.is_ipv6 = false;
+                let told = unmap(Ends {
+                    source,
+                    destination,
+                });
+                let has_changed = fill_ends(&mut descriptor.ends, told);
+                let is_of_server = descriptor.role == Role::Server;
+                if has_changed && is_of_server && descriptor.protocol == Protocol::Udp {
+                    descriptor.ends = descriptor.ends.swapped();
+                }
+            }
             Tuple::Internet {
                 source,
                 destination,
@@ -355,7 +431,7 @@ impl<S: RecordSink> Collector<S> {
     /// Learns from a datagram with whom a socket speaks.
     pub(super) fn learn_peer(&mut self, event: &Event<'_>, transfer: &Transfer<'_>) {
         let Some(tuple) = transfer.tuple else { return };
-        let is_original = self.has(Quirks::STALE_SOCKET_NAMES);
+        let renames = self.has(Quirks::DATAGRAMS_RENAME);
         let (tid, fd) = (event.tid, transfer.fd);
         let Some(descriptor) = fd.and_then(|fd| self.threads.descriptors(tid)?.get(fd)) else {
             return;
@@ -366,10 +442,21 @@ impl<S: RecordSink> Collector<S> {
             descriptor.ends != Ends::NOWHERE
         };
         let is_internet = matches!(descriptor.kind, Kind::Internet | Kind::Listener);
-        if (descriptor.protocol == Protocol::Tcp || !is_internet) && is_named {
+        let is_fixed = descriptor.protocol == Protocol::Tcp || !is_internet && !renames;
+        if is_fixed && is_named {
             return;
         }
         match tuple {
+            Tuple::Internet {
+                source,
+                destination,
+            } if is_internet && renames => {
+                let told = unmap(Ends {
+                    source,
+                    destination,
+                });
+                self.rename_by_datagram(tid, fd, told, transfer.direction);
+            }
             Tuple::Internet {
                 source,
                 destination,
@@ -379,12 +466,6 @@ impl<S: RecordSink> Collector<S> {
                     destination,
                 });
                 if descriptor.ends == told || descriptor.ends == told.swapped() {
-                    return;
-                }
-                if is_original
-                    && descriptor.role != Role::None
-                    && !is_nowhere(descriptor.ends.destination)
-                {
                     return;
                 }
                 let told = self.fill_local(told, transfer.direction);
@@ -421,6 +502,72 @@ impl<S: RecordSink> Collector<S> {
             }
             _ => {}
         }
+    }
+
+    /// What the original makes of a datagram that tells both of its ends.
+    fn rename_by_datagram(&mut self, tid: i64, fd: Option<Fd>, told: Ends, direction: Direction) {
+        let filled = self.fill_missing(told);
+        let Some(descriptor) = self.descriptor_mut(tid, fd) else {
+            return;
+        };
+        if told.is_ipv6() {
+            // It stays a listener, and is not recorded anyway.
+            descriptor.is_ipv6 = true;
+            return;
+        }
+        descriptor.is_ipv6 = false;
+        descriptor.kind = Kind::Internet;
+        if descriptor.ends == told || descriptor.ends == told.swapped() {
+            return;
+        }
+        descriptor.ends = filled;
+        if descriptor.protocol == Protocol::Unknown {
+            descriptor.protocol = Protocol::Udp;
+        }
+        // It asks whether the process has a socket with this port, and finds the one in question.
+        if descriptor.role == Role::None {
+            descriptor.role = match direction {
+                Direction::In => Role::Server,
+                Direction::Out => Role::Client,
+            };
+        }
+        let is_of_client = descriptor.role == Role::Client;
+        if is_of_client == (direction == Direction::In) {
+            descriptor.ends = descriptor.ends.swapped();
+        }
+        let ends = descriptor.ends;
+        self.show(|| Text::from(format!("{}->{}", ends.source, ends.destination).into_bytes()));
+    }
+
+    /// Puts an address of the machine in place of none, as the original does with either end.
+    fn fill_missing(&self, ends: Ends) -> Ends {
+        let (IpAddr::V4(source), IpAddr::V4(destination)) =
+            (ends.source.ip(), ends.destination.ip())
+        else {
+            return ends;
+        };
+        let known = if source.is_unspecified() {
+            destination
+        } else {
+            source
+        };
+        if !source.is_unspecified() && !destination.is_unspecified() {
+            return ends;
+        }
+        let own = self
+            .interfaces
+            .toward(known)
+            .unwrap_or(std::net::Ipv4Addr::UNSPECIFIED);
+        if own == known && ends.source.port() == ends.destination.port() {
+            return ends;
+        }
+        let mut filled = ends;
+        if source.is_unspecified() {
+            filled.source.set_ip(own.into());
+        } else {
+            filled.destination.set_ip(own.into());
+        }
+        filled
     }
 
     /// Puts an address of the machine in place of none.

@@ -53,6 +53,9 @@ impl KnownContainer {
 pub(crate) struct Containers {
     all: Vec<KnownContainer>,
     by_id: HashMap<Text, ContainerRef, foldhash::fast::FixedState>,
+    /// Whether what becomes known of a container once it was written is not written: see
+    /// [`Quirks::LATE_CONTAINERS_STAY`](crate::Quirks::LATE_CONTAINERS_STAY).
+    pub(crate) are_written_once: bool,
 }
 
 impl Containers {
@@ -101,6 +104,7 @@ impl Containers {
         let Some(container) = self.find(facts.id, facts.kind, limit) else {
             return;
         };
+        let stays = self.are_written_once;
         let Some(known) = self.get_mut(container) else {
             return;
         };
@@ -121,7 +125,7 @@ impl Containers {
         known.kind = facts.kind;
         known.is_privileged = facts.is_privileged;
         known.pod_id = pod_id;
-        known.is_written = false;
+        known.is_written &= stays;
     }
 
     /// Another file begins.

@@ -65,9 +65,15 @@ pub(crate) struct Sighting {
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     all: Slab<KnownFile>,
-    by_path: HashMap<(Option<ContainerRef>, Text), FileRef, foldhash::fast::FixedState>,
+    by_path: HashMap<Place, FileRef, foldhash::fast::FixedState>,
+    /// Whether containers and paths are told apart only as one text: see
+    /// [`Quirks::TEXT_KEYS`](crate::Quirks::TEXT_KEYS).
+    pub(crate) are_joined: bool,
     clock: u64,
 }
+
+/// Where a file is.
+type Place = (Option<ContainerRef>, Text);
 
 impl Files {
     #[inline]
@@ -93,7 +99,7 @@ impl Files {
         sighting: Sighting,
     ) -> FileRef {
         self.clock += 1;
-        let key = (container, path.clone());
+        let key = self.place_of(container, path, containers);
         if let Some(file) = self.by_path.get(&key) {
             if let Some(known) = self.all.get_mut(*file) {
                 known.used = self.clock;
@@ -117,8 +123,27 @@ impl Files {
         file
     }
 
+    fn place_of(
+        &self,
+        container: Option<ContainerRef>,
+        path: &Text,
+        containers: &Containers,
+    ) -> Place {
+        if container.is_some() && self.are_joined {
+            return (None, [containers.id(container), path].concat().into());
+        }
+        (container, path.clone())
+    }
+
+    fn remove(&mut self, file: FileRef, containers: &Containers) {
+        if let Some(known) = self.all.remove(file) {
+            let place = self.place_of(known.container, &known.path, containers);
+            self.by_path.remove(&place);
+        }
+    }
+
     /// Forgets files without flows: all of them, or the half that was not used for longest. Gives their number.
-    pub(crate) fn forget_unused(&mut self, only_older_half: bool) -> u64 {
+    pub(crate) fn forget_unused(&mut self, only_older_half: bool, containers: &Containers) -> u64 {
         let idle = || self.all.iter().filter(|(_, file)| file.flows == 0);
         let mut used: Vec<u64> = idle().map(|(_, file)| file.used).collect();
         let newest = if only_older_half && !used.is_empty() {
@@ -132,9 +157,7 @@ impl Files {
             .map(|(key, _)| key)
             .collect();
         for file in &old {
-            if let Some(known) = self.all.remove(*file) {
-                self.by_path.remove(&(known.container, known.path));
-            }
+            self.remove(*file, containers);
         }
         old.len() as u64
     }

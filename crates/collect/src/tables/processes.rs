@@ -26,6 +26,8 @@ pub(crate) struct ThreadCounts {
     pub(crate) cloned: i64,
     pub(crate) exited: i64,
     pub(crate) errors: i64,
+    /// In which order such counts were begun or exported.
+    pub(crate) number: u64,
 }
 
 /// Flows of a process in the order of the original's tables.
@@ -100,6 +102,8 @@ pub(crate) struct KnownProcess {
     pub(crate) number: u64,
     /// When it was used last, ns since the epoch.
     pub(crate) used: u64,
+    /// The process met before it with the same pid.
+    pub(crate) older_of_pid: Option<ProcessRef>,
 }
 
 impl KnownProcess {
@@ -149,7 +153,7 @@ impl KnownProcess {
 pub(crate) struct Processes {
     all: Slab<KnownProcess>,
     by_oid: HashMap<Oid, ProcessRef, foldhash::fast::FixedState>,
-    /// The first process met with a pid.
+    /// The last process met with a pid.
     by_pid: HashMap<i64, ProcessRef, foldhash::fast::FixedState>,
     /// How many processes name each as their parent.
     children: HashMap<Oid, u32, foldhash::fast::FixedState>,
@@ -198,9 +202,18 @@ impl Processes {
         self.by_oid.get(&oid).copied()
     }
 
-    /// The first process met with a pid.
+    /// The last process met with a pid; where the order of the original's table is kept, the first there.
     pub(crate) fn find_by_pid(&self, pid: i64) -> Option<ProcessRef> {
-        self.by_pid.get(&pid).copied()
+        let last = self.by_pid.get(&pid).copied()?;
+        let is_only = self.all.get(last)?.older_of_pid.is_none();
+        match &self.order {
+            Some(order) if !is_only => order.iter().find(|place| {
+                self.all
+                    .get(*place)
+                    .is_some_and(|process| process.oid.hpid == pid)
+            }),
+            _ => Some(last),
+        }
     }
 
     pub(crate) fn insert(&mut self, mut process: KnownProcess) -> ProcessRef {
@@ -215,7 +228,10 @@ impl Processes {
         if let Some(order) = &mut self.order {
             order.insert(order_hash(oid), place);
         }
-        self.by_pid.entry(oid.hpid).or_insert(place);
+        let older = self.by_pid.insert(oid.hpid, place);
+        if let Some(process) = self.all.get_mut(place) {
+            process.older_of_pid = older;
+        }
         place
     }
 
@@ -227,9 +243,7 @@ impl Processes {
         if self.by_oid.get(&process.oid) == Some(&place) {
             self.by_oid.remove(&process.oid);
         }
-        if self.by_pid.get(&process.oid.hpid) == Some(&place) {
-            self.by_pid.remove(&process.oid.hpid);
-        }
+        self.leave_pid(place, &process);
         if let Some(parent) = process.parent
             && let Some(children) = self.children.get_mut(&parent)
         {
@@ -239,6 +253,26 @@ impl Processes {
             }
         }
         Some(process)
+    }
+
+    /// Takes a process out of the list of those with its pid.
+    fn leave_pid(&mut self, place: ProcessRef, process: &KnownProcess) {
+        let pid = process.oid.hpid;
+        let mut next = self.by_pid.get(&pid).copied();
+        if next == Some(place) {
+            match process.older_of_pid {
+                Some(older) => self.by_pid.insert(pid, older),
+                None => self.by_pid.remove(&pid),
+            };
+            return;
+        }
+        while let Some(younger) = next.and_then(|next| self.all.get_mut(next)) {
+            if younger.older_of_pid == Some(place) {
+                younger.older_of_pid = process.older_of_pid;
+                return;
+            }
+            next = younger.older_of_pid;
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
