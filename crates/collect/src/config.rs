@@ -221,6 +221,9 @@ bitflags! {
         const CONTAINER_OF_THREAD = 1 << 37;
         /// A process that changes after a rotation is written twice: as it is, and as changed.
         const TWICE_AFTER_ROTATION = 1 << 38;
+        /// Files, containers and processes whose end was not seen are not forgotten however long they are idle:
+        /// whether they are written again shows in the records. (Only limits and new files make room.)
+        const NOTHING_IS_FORGOTTEN = 1 << 40;
         /// Of several processes with the same id the first in the order of a hash table is taken for a parent.
         const ANY_PARENT_OF_ID = 1 << 39;
     }

@@ -53,5 +53,5 @@ pub use collector::Collector;
 pub use config::{Config, Generation, Limits, Mode, Profile, Quirks, ReadMode};
 pub use sink::{Context, EventsOnly, RecordSink};
 pub use source::Observer;
-pub use statistics::Statistics;
+pub use statistics::{Sizes, Statistics};
 pub use view::EventView;

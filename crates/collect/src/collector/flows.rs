@@ -162,8 +162,9 @@ impl<S: RecordSink> Collector<S> {
         let container = self.threads.get(tid)?.container;
         let descriptor = self.threads.descriptors(tid)?.get(fd)?;
         if let Some(file) = descriptor.file
-            && let Some(known) = self.tables.files.get(file)
+            && let Some(known) = self.tables.files.get_mut(file)
         {
+            known.used = self.now;
             if !known.is_written {
                 self.ensure_file(file);
             }
@@ -316,6 +317,7 @@ impl<S: RecordSink> Collector<S> {
         self.leave_order(place, &flow);
         if let Some(file) = flow.file().and_then(|file| self.tables.files.get_mut(file)) {
             file.flows = file.flows.saturating_sub(1);
+            file.used = self.now;
         }
         let Some(known) = self.tables.processes.get_mut(flow.place.process) else {
             return;

@@ -26,6 +26,7 @@ impl<S: RecordSink> Collector<S> {
             self.export_thread_counts();
         }
         self.delete_ended();
+        self.forget_idle();
     }
 
     fn export_flows(&mut self) {

@@ -27,8 +27,8 @@ pub(crate) struct KnownFile {
     pub(crate) device: u64,
     /// How many flows are in progress on it.
     pub(crate) flows: u32,
-    /// When it was used last, as the table counts.
-    used: u64,
+    /// When it was used last, ns since the epoch.
+    pub(crate) used: u64,
     /// Whether the file that is being written holds it as it is now.
     pub(crate) is_written: bool,
 }
@@ -69,7 +69,6 @@ pub(crate) struct Files {
     /// Whether containers and paths are told apart only as one text: see
     /// [`Quirks::TEXT_KEYS`](crate::Quirks::TEXT_KEYS).
     pub(crate) are_joined: bool,
-    clock: u64,
 }
 
 /// Where a file is.
@@ -98,11 +97,10 @@ impl Files {
         containers: &Containers,
         sighting: Sighting,
     ) -> FileRef {
-        self.clock += 1;
         let key = self.place_of(container, path, containers);
         if let Some(file) = self.by_path.get(&key) {
             if let Some(known) = self.all.get_mut(*file) {
-                known.used = self.clock;
+                known.used = sighting.ts;
             }
             return *file;
         }
@@ -116,7 +114,7 @@ impl Files {
             inode: sighting.inode,
             device: sighting.device,
             flows: 0,
-            used: self.clock,
+            used: sighting.ts,
             is_written: false,
         });
         self.by_path.insert(key, file);
@@ -135,7 +133,7 @@ impl Files {
         (container, path.clone())
     }
 
-    fn remove(&mut self, file: FileRef, containers: &Containers) {
+    pub(crate) fn remove(&mut self, file: FileRef, containers: &Containers) {
         if let Some(known) = self.all.remove(file) {
             let place = self.place_of(known.container, &known.path, containers);
             self.by_path.remove(&place);
@@ -160,6 +158,10 @@ impl Files {
             self.remove(*file, containers);
         }
         old.len() as u64
+    }
+
+    pub(crate) const fn all(&self) -> &Slab<KnownFile> {
+        &self.all
     }
 
     /// Another file begins: what is used there is repeated.

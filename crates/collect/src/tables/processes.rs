@@ -279,6 +279,10 @@ impl Processes {
         self.all.len()
     }
 
+    pub(crate) const fn all(&self) -> &Slab<KnownProcess> {
+        &self.all
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ProcessRef, &KnownProcess)> {
         self.all.iter()
     }
