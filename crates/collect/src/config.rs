@@ -224,6 +224,10 @@ bitflags! {
         /// Files, containers and processes whose end was not seen are not forgotten however long they are idle:
         /// whether they are written again shows in the records. (Only limits and new files make room.)
         const NOTHING_IS_FORGOTTEN = 1 << 40;
+        /// Where reads are left out, what they refer to is written all the same.
+        const SUPPRESSED_READS_LEAVE_ENTITIES = 1 << 41;
+        /// The path of an executable that was deleted ends with a note of the kernel.
+        const DELETED_IN_PATHS = 1 << 42;
         /// Of several processes with the same id the first in the order of a hash table is taken for a parent.
         const ANY_PARENT_OF_ID = 1 << 39;
     }

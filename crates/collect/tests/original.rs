@@ -7,12 +7,14 @@ mod common;
 use common::machine::{Machine, Words};
 use common::recording::Recording;
 use sysflow_collect::source::scap::ScapSource;
-use sysflow_collect::{Collector, Config, Context, Generation, Quirks};
-use sysflow_event::file::{Path, Symlink};
-use sysflow_event::identity::Capabilities;
+use sysflow_collect::{
+    Collector, Config, Context, Generation, Observer, Quirks, ReadMode, RecordSink,
+};
+use sysflow_event::file::{OpenCall, Path, Symlink};
+use sysflow_event::identity::{Capabilities, IdCall, UserIds};
 use sysflow_event::network::{Address, Bind, Connect, Direction, Tuple};
 use sysflow_event::process::{Clone, Exec, Image};
-use sysflow_event::snapshot::Container;
+use sysflow_event::snapshot::{Container, Process, Snapshot, User};
 use sysflow_event::{Operation, Phase, flags};
 use sysflow_record::Record;
 use sysflow_scap::{Capture, Code};
@@ -484,4 +486,309 @@ fn old_executions_keep_the_environment() {
     };
     assert_eq!(run(Config::strict(Generation::Libs017)), [["A=1"]]);
     assert_eq!(run(Config::default()), [Vec::<String>::new()]);
+}
+
+#[test]
+fn reads_that_are_left_out_leave_nothing() {
+    let run = |config: Config| {
+        let mut machine = Machine::new(Config {
+            read_mode: ReadMode::Writes,
+            ..config
+        });
+        machine.open(10, 3, "/a", READ);
+        machine.transfer(10, 3, Direction::In, 5);
+        machine.close(10, 3);
+        machine.open(10, 4, "/b", 2);
+        machine.transfer(10, 4, Direction::Out, 5);
+        machine.close(10, 4);
+        machine.words()
+    };
+    assert_eq!(
+        run(Config::default()),
+        [
+            "H ",
+            "P reup 1 of 0 /sbin/init /home/",
+            "P reup 10 of 1 /bin/sh /home/",
+            "F reup f /b",
+            "FF OPEN|CLOSE|WRITE 10 fd 4 /b in 0/0 out 1/5",
+        ]
+    );
+    let original = run(Config::strict(Generation::Libs017));
+    assert!(original.contains(&"F reup f /a".to_owned()));
+}
+
+/// What is told of a process in the snapshot.
+fn snapshot(machine: &mut Machine<Words>, pid: i64, exe_path: &str, uid: u32) {
+    machine.collector.snapshot(&Snapshot::Process(Process {
+        image: Image {
+            tid: Some(pid),
+            pid: Some(pid),
+            parent: Some(1),
+            uid: Some(uid),
+            exe: Some(b"x"),
+            directory: Some(b"/"),
+            ..Image::default()
+        },
+        exe_path: Some(exe_path.as_bytes()),
+        ..Process::default()
+    }));
+}
+
+#[test]
+fn deleted_executables_have_their_name() {
+    let run = |mut machine: Machine<Words>| {
+        snapshot(&mut machine, 20, "/tmp/x (deleted)", 0);
+        machine.open(20, 3, "/a", READ);
+        let words = machine.words();
+        words[2].clone()
+    };
+    assert_eq!(run(original()), "P reup 20 of 1 /tmp/x (deleted) /");
+    assert_eq!(run(clean()), "P reup 20 of 1 /tmp/x /");
+}
+
+#[test]
+fn container_types_beyond_the_schema_are_custom_ones() {
+    let id = "0123456789abcdef".repeat(4);
+    let run = |quirks: Quirks| {
+        let mut kinds = Vec::new();
+        let sink = |record: &Record<'_>, _: &Context<'_>| {
+            if let Record::Container(container) = record {
+                kinds.push(container.kind.0);
+            }
+        };
+        let mut machine = Machine::with_sink(
+            Config {
+                quirks: Some(quirks),
+                ..Config::default()
+            },
+            sink,
+        );
+        let cgroups = format!("cpu=/libpod-{id}.scope\0");
+        let image = Image {
+            cgroups: Some(cgroups.as_bytes()),
+            ..Image::default()
+        };
+        machine.end(10, 11, clone_of(image));
+        machine.open(11, 3, "/a", READ);
+        drop(machine);
+        kinds
+    };
+    assert_eq!(run(Quirks::all()), [11]);
+    assert_eq!(run(Quirks::empty()), [5]);
+}
+
+fn clone_of(image: Image<'_>) -> Operation<'_> {
+    Operation::Clone(Clone {
+        image,
+        flags: Some(0),
+        namespace_start: None,
+        is_clone3: false,
+    })
+}
+
+fn set_user<S: RecordSink>(machine: &mut Machine<S>, phase: Phase, tid: i64, uid: u32) {
+    let result = (phase == Phase::End).then_some(0);
+    let ids = UserIds {
+        call: IdCall::One,
+        real: Some(uid),
+        effective: Some(uid),
+        saved: Some(uid),
+    };
+    machine.event(phase, tid, result, Operation::SetUser(ids));
+}
+
+#[test]
+fn an_unknown_user_has_no_name_of_another() {
+    let run = |quirks: Quirks| {
+        let mut names = Vec::new();
+        let sink = |record: &Record<'_>, _: &Context<'_>| {
+            if let Record::Process(process) = record
+                && process.oid.hpid == 10
+            {
+                names.push(process.user_name.to_string());
+            }
+        };
+        let config = Config {
+            quirks: Some(quirks),
+            ..Config::default()
+        };
+        let mut machine = Machine::with_sink(config, sink);
+        machine.collector.snapshot(&Snapshot::User(User {
+            uid: 5,
+            name: b"www",
+            container: b"",
+            is_removed: false,
+        }));
+        for uid in [5, 7] {
+            set_user(&mut machine, Phase::End, 10, uid);
+            machine.make_directory(10, "/d", 0);
+        }
+        drop(machine);
+        names.pop()
+    };
+    assert_eq!(run(Quirks::STALE_USER_NAMES).as_deref(), Some("www"));
+    assert_eq!(run(Quirks::empty()).as_deref(), Some("<NA>"));
+}
+
+/// Machines in which the faults show. Each is run with everything recorded, with threads counted, and without
+/// reads.
+const SCENES: &[(&str, fn(&mut Machine<Words>))] = &[
+    ("maps", |machine| {
+        machine.open(10, 3, "/a", READ);
+        machine.map(Phase::Begin, 10, 3, None);
+        machine.map(Phase::End, 10, 3, Some(-12));
+        machine.transfer(99, 3, Direction::In, 5);
+    }),
+    ("a long pause", |machine| {
+        machine.open(10, 3, "/a", READ);
+        machine.wait(100);
+        machine.wait(31);
+        machine.open(10, 4, "/b", READ);
+        machine.close(10, 4);
+        machine.wait(31);
+        machine.wait(70);
+        machine.wait(70);
+        machine.open(10, 4, "/b", READ);
+        machine.end(0, 0, Operation::Lost(Some(3)));
+    }),
+    ("an end", |machine| {
+        machine.thread(10, 11);
+        machine.open(11, 3, "/a", READ);
+        machine.fork(10, 12);
+        machine.exit(10, 0);
+        machine.wait(3);
+        machine.transfer(11, 3, Direction::In, 5);
+        machine.open(12, 3, "/b", 3);
+        machine.close(12, 3);
+        machine.fork(12, 13);
+        machine.exit(11, 0);
+    }),
+    ("odd paths", |machine| {
+        machine.open(10, 3, "/a\nb", READ);
+        machine.end(10, 0, Operation::ChangeRoot(Some(b"/jail")));
+        machine.open(10, 4, "/c", READ);
+        machine.open_by(OpenCall::Create, 10, 5, "/d", READ);
+    }),
+    ("strangers", |machine| {
+        machine.make_directory(77, "d", 0);
+        machine.end(78, 0, Operation::MakeDirectory(Path::default()));
+    }),
+    ("containers", |machine| {
+        let id = "0123456789abcdef".repeat(4);
+        let cgroups = format!("cpu=/libpod-{id}.scope\0");
+        machine.end(
+            12,
+            0,
+            clone_of(Image {
+                cgroups: Some(cgroups.as_bytes()),
+                tid: Some(12),
+                pid: Some(10),
+                parent: Some(1),
+                ..Image::default()
+            }),
+        );
+        machine.open(12, 3, "/a", READ);
+        machine.open(10, 4, "/b", READ);
+    }),
+    ("users", |machine| {
+        let named = User {
+            uid: 5,
+            name: b"www",
+            container: b"",
+            is_removed: false,
+        };
+        machine.event(Phase::End, 0, None, Operation::UserKnown(named));
+        machine.open(10, 3, "/a", READ);
+        set_user(machine, Phase::Begin, 10, 5);
+        set_user(machine, Phase::Begin, 1, 6);
+        set_user(machine, Phase::End, 10, 5);
+        set_user(machine, Phase::End, 1, 6);
+        set_user(machine, Phase::End, 10, 7);
+        machine.fork(10, 11);
+    }),
+    ("rotation", |machine| {
+        machine.fork(10, 11);
+        machine.open(11, 3, "/a", READ);
+        machine.collector.rotate("2");
+        machine.wait(31);
+        machine.exec(10, 0, "/bin/x", "/");
+    }),
+    ("ids used again", |machine| {
+        // A thread is taken for a parent by its number only.
+        machine.end(50, 0, Operation::MakeDirectory(Path::default()));
+        machine.wait(100);
+        machine.fork(10, 50);
+        machine.open(50, 3, "/a", READ);
+        machine.exit(50, 0);
+        machine.end(
+            51,
+            0,
+            clone_of(Image {
+                tid: Some(51),
+                pid: Some(51),
+                parent: Some(50),
+                ..Image::default()
+            }),
+        );
+        machine.exit(50, 0);
+        machine.open(51, 3, "/a", READ);
+    }),
+    ("parents that change", |machine| {
+        machine.fork(10, 11);
+        machine.fork(11, 12);
+        machine.exit(11, 0);
+        machine.wait(3);
+        machine.collector.rotate("2");
+        machine.open(12, 3, "/a", READ);
+    }),
+];
+
+/// What is not shown by these machines, and where it is.
+const SHOWN_ELSEWHERE: &[(Quirks, &str)] = &[
+    (Quirks::HASH_ORDER, "strict.rs: captures with many flows"),
+    (Quirks::RAW_CONTAINER_TYPES, "a test of its own"),
+    (Quirks::DELETED_IN_PATHS, "a test of its own"),
+    (Quirks::OLD_EXECS_KEEP, "a test of its own"),
+    (Quirks::TEXT_KEYS, "a test of its own"),
+    (Quirks::BOUND_PORT_STAYS, "a test of its own"),
+    (Quirks::ENTER_ARGUMENTS_WIN, "a test of its own"),
+    (Quirks::LATE_CONTAINERS_STAY, "a test of its own"),
+    (Quirks::ONE_CLONE_ERROR, "a test of its own"),
+    (Quirks::EMPTY_PROCESS_FLOWS, "a test of its own"),
+    (Quirks::DATAGRAMS_RENAME, "a test of its own"),
+    (Quirks::THREAD_END_ENDS_OTHERS, "a test of its own"),
+    (Quirks::STALE_USER_NAMES, "a test of its own"),
+    (Quirks::ANY_PARENT_OF_ID, "tables::processes"),
+];
+
+#[test]
+fn every_quirk_shows_somewhere() {
+    let table = std::fs::read_to_string("tests/differences.txt").unwrap();
+    let mut unseen = Vec::new();
+    for (name, quirk) in Quirks::all().iter_names() {
+        let is_in_table = table.contains(&format!("\n  {name}: "));
+        let is_elsewhere = SHOWN_ELSEWHERE
+            .iter()
+            .any(|(elsewhere, _)| *elsewhere == quirk);
+        let told = |quirks, scene: fn(&mut Machine<Words>), read_mode| {
+            let mut machine = Machine::new(Config {
+                quirks: Some(quirks),
+                read_mode,
+                ..Config::default()
+            });
+            scene(&mut machine);
+            machine.collector.finish().0
+        };
+        let shows = SCENES.iter().any(|(_, scene)| {
+            [ReadMode::All, ReadMode::Writes].into_iter().any(|mode| {
+                told(Quirks::empty(), *scene, mode) != told(quirk, *scene, mode)
+                    || told(Quirks::all(), *scene, mode)
+                        != told(Quirks::all() - quirk, *scene, mode)
+            })
+        });
+        if !(is_in_table || is_elsewhere || shows) {
+            unseen.push(name);
+        }
+    }
+    assert!(unseen.is_empty(), "nothing shows {unseen:?}");
 }

@@ -18,6 +18,10 @@ use crate::text::{NOT_KNOWN, Text, empty, encode, join, split};
 /// Ancestors looked at: a loop in the parents must end.
 const DEEPEST: usize = 1024;
 
+/// What the kernel appends to the path of a file that was deleted, and the bit that says so in records.
+const DELETED: &[u8] = b" (deleted)";
+const IS_DELETED: u32 = 8;
+
 /// Why a process is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
@@ -86,6 +90,17 @@ impl<S: RecordSink> Collector<S> {
         Some(process)
     }
 
+    /// The process of a thread, known, and written once a record refers to it.
+    pub(super) fn process_unwritten(&mut self, tid: i64) -> Option<ProcessRef> {
+        let leader = self.threads.leader_of(tid)?;
+        let (oid, leader) = (identity(leader), leader.tid);
+        let Some(process) = self.tables.processes.find(oid) else {
+            return Some(self.add_process(leader, tid, ObjectState::REUP));
+        };
+        self.tables.processes.get_mut(process)?.used = self.now;
+        Some(process)
+    }
+
     /// Writes a process that is known already, if the file does not hold it.
     fn write_again(&mut self, process: ProcessRef, leader: i64, tid: i64) {
         let container = self.container_for(leader, tid);
@@ -132,15 +147,21 @@ impl<S: RecordSink> Collector<S> {
         process
     }
 
+    /// Puts a process into the table, and writes its container.
     fn insert_process(&mut self, leader: i64, tid: i64, state: ObjectState) -> ProcessRef {
+        let process = self.add_process(leader, tid, state);
+        let known = self.tables.processes.get(process);
+        let container = known.and_then(|known| known.container);
+        self.write_container(container);
+        process
+    }
+
+    fn add_process(&mut self, leader: i64, tid: i64, state: ObjectState) -> ProcessRef {
         self.make_room_for_process();
         let mut known = self.describe(leader);
         known.state = state;
         known.container = self.container_for(leader, tid);
-        let container = known.container;
-        let process = self.tables.processes.insert(known);
-        self.write_container(container);
-        process
+        self.tables.processes.insert(known)
     }
 
     /// Writes a process after those of its ancestors that the file does not hold.
@@ -336,11 +357,19 @@ impl<S: RecordSink> Collector<S> {
         let arguments = split(&leader.arguments, last_is_lost);
         known.argv = encode(std::iter::once(&*leader.exe).chain(arguments));
         known.exe_path = leader.exe_path.clone();
+        // The format knows no lower layer here; its fourth bit means a deleted file.
+        known.exe_flags = leader.exe_flags & 7;
+        if !self.has(Quirks::DELETED_IN_PATHS)
+            && let Some(path) = leader.exe_path.strip_suffix(DELETED)
+        {
+            known.exe_path = Text::from(path);
+            known.exe = known.exe_path.clone();
+            known.exe_flags |= IS_DELETED;
+        }
         known.session = leader.session;
         known.process_group = leader.process_group;
         known.login_uid = leader.login_uid;
         known.capabilities = leader.capabilities;
-        known.exe_flags = leader.exe_flags;
         known.exe_inode = leader.exe_inode;
         known.exe_changed = leader.exe_changed;
         known.exe_modified = leader.exe_modified;
@@ -468,13 +497,24 @@ impl<S: RecordSink> Collector<S> {
         path: &Text,
         sighting: Sighting,
     ) -> FileRef {
+        let file = self.file_unwritten(container, path, sighting);
+        self.ensure_file(file);
+        file
+    }
+
+    /// The file at a path, known, and written once a record refers to it.
+    pub(super) fn file_unwritten(
+        &mut self,
+        container: Option<ContainerRef>,
+        path: &Text,
+        sighting: Sighting,
+    ) -> FileRef {
         self.make_room_for_file();
         let Tables {
             files, containers, ..
         } = &mut self.tables;
         let file = files.find(container, path, containers, sighting);
         self.improve_file(file, sighting);
-        self.ensure_file(file);
         file
     }
 

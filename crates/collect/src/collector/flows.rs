@@ -88,16 +88,23 @@ impl<S: RecordSink> Collector<S> {
         if !self.is_recorded(descriptor, op) || !self.is_wanted(tid) {
             return;
         }
-        let Some(process) = self.process_for(tid, Need::Use) else {
-            return;
+        // Whether a flow is written shows at its end, and what it refers to need not be before.
+        let is_late = kind != Kind::Internet
+            && self.config.read_mode != ReadMode::All
+            && !self.has(Quirks::SUPPRESSED_READS_LEAVE_ENTITIES);
+        let process = if is_late {
+            self.process_unwritten(tid)
+        } else {
+            self.process_for(tid, Need::Use)
         };
+        let Some(process) = process else { return };
         let object = if kind == Kind::Internet {
             self.threads
                 .descriptors(tid)
                 .and_then(|table| table.get(fd))
                 .map(|descriptor| Object::Network(EndsKey::of(&descriptor.ends)))
         } else {
-            self.file_of(tid, fd).map(Object::File)
+            self.file_of(tid, fd, is_late).map(Object::File)
         };
         let Some(object) = object else { return };
         let place = Place {
@@ -157,15 +164,15 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
-    /// The file in the records that a descriptor stands for, written.
-    fn file_of(&mut self, tid: i64, fd: Fd) -> Option<FileRef> {
+    /// The file in the records that a descriptor stands for, written unless that has time.
+    fn file_of(&mut self, tid: i64, fd: Fd, is_late: bool) -> Option<FileRef> {
         let container = self.threads.get(tid)?.container;
         let descriptor = self.threads.descriptors(tid)?.get(fd)?;
         if let Some(file) = descriptor.file
             && let Some(known) = self.tables.files.get_mut(file)
         {
             known.used = self.now;
-            if !known.is_written {
+            if !known.is_written && !is_late {
                 self.ensure_file(file);
             }
             return Some(file);
@@ -181,7 +188,11 @@ impl<S: RecordSink> Collector<S> {
             inode: descriptor.inode,
             device: descriptor.device,
         };
-        let file = self.file_for(container, &path, sighting);
+        let file = if is_late {
+            self.file_unwritten(container, &path, sighting)
+        } else {
+            self.file_for(container, &path, sighting)
+        };
         let table = self.threads.descriptors_mut(tid)?;
         table.get_mut(fd)?.file = Some(file);
         Some(file)

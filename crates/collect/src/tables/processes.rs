@@ -139,8 +139,7 @@ impl KnownProcess {
             cap_permitted: bits(self.capabilities.permitted),
             cap_effective: bits(self.capabilities.effective),
             cap_inheritable: bits(self.capabilities.inheritable),
-            // The format knows no lower layer here; its fourth bit means a deleted file.
-            exe_flags: (self.exe_flags & 7) as i32,
+            exe_flags: self.exe_flags as i32,
             exe_inode: self.exe_inode as i64,
             exe_ctime: self.exe_changed as i64,
             exe_mtime: self.exe_modified as i64,
@@ -307,5 +306,75 @@ impl Processes {
             process.is_written = false;
             process.is_changed = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::empty;
+
+    fn process(create_ts: i64, hpid: i64) -> KnownProcess {
+        KnownProcess {
+            oid: Oid { create_ts, hpid },
+            parent: None,
+            state: ObjectState::REUP,
+            ts: 0,
+            exe: empty(),
+            exe_args: empty(),
+            uid: 0,
+            user: empty(),
+            gid: 0,
+            group: empty(),
+            container: None,
+            is_entry: false,
+            directory: empty(),
+            environment: empty(),
+            comm: empty(),
+            argv: empty(),
+            exe_path: empty(),
+            namespace_pid: 0,
+            process_group: 0,
+            session: 0,
+            terminal: 0,
+            login_uid: 0,
+            capabilities: Capabilities::default(),
+            exe_flags: 0,
+            exe_inode: 0,
+            exe_changed: 0,
+            exe_modified: 0,
+            is_written: false,
+            is_changed: false,
+            has_exited: false,
+            flows: Vec::new(),
+            flow_order: None,
+            threads: None,
+            number: 0,
+            used: 0,
+            older_of_pid: None,
+        }
+    }
+
+    #[test]
+    fn processes_with_the_same_pid_are_all_found() {
+        let mut processes = Processes::default();
+        let places = [1, 2, 3].map(|ts| processes.insert(process(ts, 7)));
+        processes.insert(process(4, 8));
+        assert_eq!(processes.find_by_pid(7), Some(places[2]));
+        processes.remove(places[1]);
+        assert_eq!(processes.find_by_pid(7), Some(places[2]));
+        processes.remove(places[2]);
+        assert_eq!(processes.find_by_pid(7), Some(places[0]));
+        processes.remove(places[0]);
+        assert_eq!(processes.find_by_pid(7), None);
+    }
+
+    #[test]
+    fn the_original_takes_the_first_in_its_table() {
+        let mut processes = Processes::with_order();
+        let places = [1, 2, 3, 4, 5].map(|ts| processes.insert(process(ts, 7)));
+        let first = processes.in_order()[0];
+        assert_ne!(first, places[4], "the last would be found in any case");
+        assert_eq!(processes.find_by_pid(7), Some(first));
     }
 }
