@@ -153,6 +153,20 @@ fn the_port_of_a_bound_socket_is_taken_for_an_address() {
 }
 
 #[test]
+fn a_connection_whose_begin_was_lost_takes_both_ends() {
+    let mut machine = original();
+    machine.socket(10, 3, 2, 1);
+    connect_begin(&mut machine, 3);
+    machine.connect(10, 3, 0, "10.0.0.1:4000", "10.0.0.2:80");
+    machine.connect(10, 3, 0, "10.0.0.1:4001", "10.0.0.3:81");
+    machine.close(10, 3);
+    assert_eq!(
+        machine.told(),
+        ["NF CONNECT|CLOSE 10 fd 3 10.0.0.1:4001 -> 10.0.0.3:81 proto 6 in 0/0 out 0/0 ret 0"]
+    );
+}
+
+#[test]
 fn who_receives_first_is_a_server() {
     let [original, clean] = both(|machine| {
         machine.socket(10, 3, 2, 2);
@@ -630,9 +644,12 @@ fn an_unknown_user_has_no_name_of_another() {
     assert_eq!(run(Quirks::empty()).as_deref(), Some("<NA>"));
 }
 
+/// What happens on a machine.
+type Scene = fn(&mut Machine<Words>);
+
 /// Machines in which the faults show. Each is run with everything recorded, with threads counted, and without
 /// reads.
-const SCENES: &[(&str, fn(&mut Machine<Words>))] = &[
+const SCENES: &[(&str, Scene)] = &[
     ("maps", |machine| {
         machine.open(10, 3, "/a", READ);
         machine.map(Phase::Begin, 10, 3, None);
@@ -770,7 +787,7 @@ fn every_quirk_shows_somewhere() {
         let is_elsewhere = SHOWN_ELSEWHERE
             .iter()
             .any(|(elsewhere, _)| *elsewhere == quirk);
-        let told = |quirks, scene: fn(&mut Machine<Words>), read_mode| {
+        let told = |quirks, scene: Scene, read_mode| {
             let mut machine = Machine::new(Config {
                 quirks: Some(quirks),
                 read_mode,

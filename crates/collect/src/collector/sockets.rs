@@ -92,17 +92,17 @@ pub(super) fn overlaid(bound: SocketAddr, descriptor: &Descriptor) -> Ends {
 }
 
 /// Takes the ends that a connection turned out to have, as the original does: what it knows of the destination
-/// stays. Tells whether that changes anything.
-fn fill_ends(ends: &mut Ends, told: Ends) -> bool {
+/// stays, unless that is stale. Tells whether that changes anything.
+fn fill_ends(ends: &mut Ends, told: Ends, is_stale: bool) -> bool {
     if *ends == told || *ends == told.swapped() {
         return false;
     }
     let before = *ends;
     ends.source = told.source;
-    if ends.destination.ip().is_unspecified() {
+    if is_stale || ends.destination.ip().is_unspecified() {
         ends.destination.set_ip(told.destination.ip());
     }
-    if ends.destination.port() == 0 {
+    if is_stale || ends.destination.port() == 0 {
         ends.destination.set_port(told.destination.port());
     }
     *ends != before
@@ -257,6 +257,9 @@ impl<S: RecordSink> Collector<S> {
     /// takes a name from the buffer in which names are put together: that of another socket.
     fn begin_connect(&mut self, event: &Event<'_>, connect: &Connect<'_>) {
         let shown_name = self.shown_name.clone();
+        if let Some(descriptor) = self.descriptor_mut(event.tid, connect.fd) {
+            descriptor.is_connecting = true;
+        }
         let Some(address) = connect.address else {
             if let Some(descriptor) = self.descriptor_mut(event.tid, connect.fd) {
                 match descriptor.kind {
@@ -321,7 +324,8 @@ impl<S: RecordSink> Collector<S> {
                     source,
                     destination,
                 });
-                let has_changed = fill_ends(&mut descriptor.ends, told);
+                let begin_was_lost = !std::mem::take(&mut descriptor.is_connecting);
+                let has_changed = fill_ends(&mut descriptor.ends, told, begin_was_lost);
                 let is_of_server = descriptor.role == Role::Server;
                 if has_changed && is_of_server && descriptor.protocol == Protocol::Udp {
                     descriptor.ends = descriptor.ends.swapped();
