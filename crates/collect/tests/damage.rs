@@ -53,15 +53,12 @@ fn replay(input: &[u8]) -> Outcome {
         .map(|rules| Collector::new(Config::strict(rules), nowhere));
     let mut clean = Collector::new(Config::default(), Checker::default());
     let mut sources: [ScapSource; 3] = Default::default();
-    let mut capture = match Capture::open(input) {
-        Ok(capture) => capture,
-        Err(_) => {
-            return Outcome {
-                read: Statistics::default(),
-                errors: 1,
-                checker: Checker::default(),
-            };
-        }
+    let Ok(mut capture) = Capture::open(input) else {
+        return Outcome {
+            read: Statistics::default(),
+            errors: 1,
+            checker: Checker::default(),
+        };
     };
     let mut errors = 0;
     loop {
