@@ -1,5 +1,6 @@
 //! The collector: takes events, keeps the state, yields records.
 
+mod datagrams;
 mod descriptors;
 mod entities;
 mod exit;
