@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use sysflow_record::model::{ObjectState, ResourceType};
+use sysflow_record::model::ObjectState;
 use sysflow_record::{Oid, Record};
 
 use super::Collector;
 use crate::config::Quirks;
 use crate::sink::{Context, RecordSink};
 use crate::state::thread::{Thread, UNKNOWN};
-use crate::tables::Tables;
 use crate::tables::containers::ContainerRef;
-use crate::tables::files::{FileRef, Sighting};
 use crate::tables::processes::{KnownProcess, ProcessRef};
 use crate::text::{NOT_KNOWN, Text, empty, encode, join, split};
 
@@ -44,15 +42,6 @@ impl Need {
             }
             Self::Clone { .. } | Self::Use => false,
         }
-    }
-}
-
-/// How much a type says: what is opened as a file may be anything that can be opened.
-const fn certainty(kind: ResourceType) -> u8 {
-    match kind {
-        ResourceType::UNKNOWN => 0,
-        ResourceType::FILE => 1,
-        _ => 2,
     }
 }
 
@@ -466,7 +455,7 @@ impl<S: RecordSink> Collector<S> {
         self.write_with_ancestors(process, None);
     }
 
-    fn write_container(&mut self, container: Option<ContainerRef>) {
+    pub(super) fn write_container(&mut self, container: Option<ContainerRef>) {
         let Some(known) = container.and_then(|container| self.tables.containers.get_mut(container))
         else {
             return;
@@ -485,85 +474,6 @@ impl<S: RecordSink> Collector<S> {
             tables: &self.tables,
             process: None,
             file: None,
-            new_file: None,
-        };
-        self.sink.record(&record, &context);
-    }
-
-    /// The file at a path, known and written.
-    pub(super) fn file_for(
-        &mut self,
-        container: Option<ContainerRef>,
-        path: &Text,
-        sighting: Sighting,
-    ) -> FileRef {
-        let file = self.file_unwritten(container, path, sighting);
-        self.ensure_file(file);
-        file
-    }
-
-    /// The file at a path, known, and written once a record refers to it.
-    pub(super) fn file_unwritten(
-        &mut self,
-        container: Option<ContainerRef>,
-        path: &Text,
-        sighting: Sighting,
-    ) -> FileRef {
-        self.make_room_for_file();
-        let Tables {
-            files, containers, ..
-        } = &mut self.tables;
-        let file = files.find(container, path, containers, sighting);
-        self.improve_file(file, sighting);
-        file
-    }
-
-    /// Learns what a file is from a later sighting that knows more than the first. The original never does.
-    fn improve_file(&mut self, file: FileRef, sighting: Sighting) {
-        if self.has(Quirks::FILE_TYPES_STICK) {
-            return;
-        }
-        let Some(known) = self.tables.files.get_mut(file) else {
-            return;
-        };
-        let knows_kind = certainty(sighting.kind) > certainty(known.kind);
-        let knows_inode = sighting.inode != 0 && known.inode != sighting.inode;
-        if !knows_kind && !knows_inode {
-            return;
-        }
-        if knows_kind {
-            known.kind = sighting.kind;
-        }
-        if knows_inode {
-            known.inode = sighting.inode;
-            known.device = sighting.device;
-        }
-        if known.is_written {
-            known.state = ObjectState::MODIFIED;
-            known.ts = sighting.ts;
-            known.is_written = false;
-        }
-    }
-
-    /// Writes a file if the one that is being written does not hold it.
-    pub(super) fn ensure_file(&mut self, file: FileRef) {
-        let Some(known) = self.tables.files.get_mut(file) else {
-            return;
-        };
-        if std::mem::replace(&mut known.is_written, true) {
-            return;
-        }
-        let container = known.container;
-        self.write_container(container);
-        let Some(known) = self.tables.files.get(file) else {
-            return;
-        };
-        self.statistics.records += 1;
-        let record = Record::File(known.record(&self.tables.containers));
-        let context = Context {
-            tables: &self.tables,
-            process: None,
-            file: Some(file),
             new_file: None,
         };
         self.sink.record(&record, &context);

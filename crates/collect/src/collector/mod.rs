@@ -5,6 +5,7 @@ mod descriptors;
 mod entities;
 mod exit;
 mod file_events;
+mod files;
 mod flows;
 mod forget;
 mod identity;

@@ -60,7 +60,7 @@ fn protocol(kind: u32, protocol: u32) -> Protocol {
     }
 }
 
-pub(super) const fn is_nowhere(address: SocketAddr) -> bool {
+const fn is_nowhere(address: SocketAddr) -> bool {
     address.ip().is_unspecified() && address.port() == 0
 }
 
