@@ -131,7 +131,7 @@ bitflags! {
     /// What the original collector does and a better one would not. The strict profile has all of them, the
     /// clean one none: each is one class of differences between the two.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Quirks: u32 {
+    pub struct Quirks: u64 {
         /// Names of users of processes that ran at the start come from the machine that replays a capture:
         /// only root is known.
         const NAMES_OF_REPLAY = 1;
@@ -174,7 +174,8 @@ bitflags! {
         const MAIN_THREAD_ENDS_ALL = 1 << 16;
         /// What a periodic export refers to may be missing from the file after a rotation.
         const EXPORT_WITHOUT_ANCESTORS = 1 << 17;
-        /// Processes are forgotten soon after they end, every second one later, with flows begun since.
+        /// Processes are forgotten soon after they end, every second one later. Flows begun since are found by
+        /// nobody any more, and told of once if at all.
         const ENDED_ARE_DROPPED = 1 << 18;
         /// Unknown texts are spelled `<NA>`, and become parts of paths.
         const NA_TEXTS = 1 << 19;
@@ -196,5 +197,38 @@ bitflags! {
         /// Losses leave no trace in the records: neither those that sources tell of, nor operations on descriptors
         /// that are not known.
         const LOSSES_UNSEEN = 1 << 25;
+        /// A flow on a file is found by path, container, thread and descriptor written one after the other, so
+        /// that two can be taken for one; and so is a file by its container and path.
+        const TEXT_KEYS = 1 << 28;
+        /// An address that a socket is bound to lies in memory over the ends of a connection: its port and
+        /// protocol are read as the address of the other end, and stay so where one connects.
+        const BOUND_PORT_STAYS = 1 << 29;
+        /// What is told where an opening begins counts for more than what is told at its end.
+        const ENTER_ARGUMENTS_WIN = 1 << 30;
+        /// What becomes known of a container once it was written is not written.
+        const LATE_CONTAINERS_STAY = 1 << 31;
+        /// A clone that fails is counted as an error only where its error has the number 1.
+        const ONE_CLONE_ERROR = 1 << 32;
+        /// The end of a thread ends what other threads do on the same descriptors.
+        const THREAD_END_ENDS_OTHERS = 1 << 33;
+        /// A datagram sets both ends of its socket anew, and who speaks first tells clients from servers.
+        const DATAGRAMS_RENAME = 1 << 34;
+        /// What threads of a process did is told even where they did nothing.
+        const EMPTY_PROCESS_FLOWS = 1 << 35;
+        /// What an execution in an older form does not tell stays what it was.
+        const OLD_EXECS_KEEP = 1 << 36;
+        /// A process is in the container of the thread that made it known.
+        const CONTAINER_OF_THREAD = 1 << 37;
+        /// A process that changes after a rotation is written twice: as it is, and as changed.
+        const TWICE_AFTER_ROTATION = 1 << 38;
+        /// Files, containers and processes whose end was not seen are not forgotten however long they are idle:
+        /// whether they are written again shows in the records. (Only limits and new files make room.)
+        const NOTHING_IS_FORGOTTEN = 1 << 40;
+        /// Where reads are left out, what they refer to is written all the same.
+        const SUPPRESSED_READS_LEAVE_ENTITIES = 1 << 41;
+        /// The path of an executable that was deleted ends with a note of the kernel.
+        const DELETED_IN_PATHS = 1 << 42;
+        /// Of several processes with the same id the first in the order of a hash table is taken for a parent.
+        const ANY_PARENT_OF_ID = 1 << 39;
     }
 }

@@ -28,7 +28,9 @@
 //! - The strict profile writes what the original collector writes from the same events, record for record and
 //!   in the same order, quirks included: each is named in [`Quirks`].
 //! - The only clock is that of the events. The same events give the same records.
-//! - Tables are bounded by [`Limits`]; what is forgotten is counted in [`Statistics`].
+//! - What is kept is bounded by what lives, in the clean profile: what is idle and referred to by nothing that
+//!   lives is forgotten, and written again when met again. In every profile, tables are bounded by [`Limits`].
+//!   What is forgotten is counted in [`Statistics`].
 //! - No operation is counted twice, and none is lost without being counted.
 //!
 //! # Layout
@@ -53,5 +55,5 @@ pub use collector::Collector;
 pub use config::{Config, Generation, Limits, Mode, Profile, Quirks, ReadMode};
 pub use sink::{Context, EventsOnly, RecordSink};
 pub use source::Observer;
-pub use statistics::Statistics;
+pub use statistics::{Sizes, Statistics};
 pub use view::EventView;

@@ -4,13 +4,16 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::checker::Checker;
 use common::machine::Machine;
 use common::{captures, name_of};
 use proptest::prelude::*;
 use sysflow_collect::source::scap::ScapSource;
-use sysflow_collect::{Collector, Config, Limits};
+use sysflow_collect::{Collector, Config, Context, Limits, Quirks};
 use sysflow_event::network::Direction;
+use sysflow_record::{OpFlags, Record};
 use sysflow_scap::{Capture, Item};
 
 /// Replays a capture and rotates after so many events.
@@ -113,6 +116,10 @@ enum Step {
     Exec(i64),
     Exit(i64),
     Wait(u64),
+    /// Nothing happens for so long that what is idle is forgotten.
+    Idle,
+    /// A thread that nobody saw begin does something.
+    Strange(i64),
     Rotate,
 }
 
@@ -132,6 +139,8 @@ fn step(with_implicit: bool) -> impl Strategy<Value = Step> {
         2 => (tid(), 20_i64..26).prop_map(|(tid, thread)| Step::Thread(tid, thread)),
         1 => tid().prop_map(Step::Exit),
         1 => (0_u64..100).prop_map(Step::Wait),
+        1 => Just(Step::Idle),
+        1 => (900_i64..903).prop_map(Step::Strange),
         1 => Just(Step::Rotate),
     ];
     let implicit = prop_oneof![
@@ -182,6 +191,8 @@ fn feed(machine: &mut Machine<Checker>, steps: &[Step]) -> Fed {
             Step::Exec(tid) => machine.exec(tid, 0, "/bin/x", "/"),
             Step::Exit(tid) => machine.exit(tid, 0),
             Step::Wait(seconds) => machine.wait(seconds),
+            Step::Idle => (0..5).for_each(|_| machine.wait(30)),
+            Step::Strange(tid) => machine.make_directory(tid, "/tmp/0", 0),
             Step::Rotate => machine.collector.rotate(&number.to_string()),
             Step::Fork(..) | Step::Thread(..) => {}
         }
@@ -228,6 +239,103 @@ proptest! {
         let checker = machine.collector.finish();
         prop_assert_eq!(checker.closed, closes);
         prop_assert_eq!(checker.opened, opens);
+    }
+
+    #[test]
+    fn no_quirk_loses_an_operation_but_those_that_say_so(
+        steps in prop::collection::vec(step(true), 0..200),
+        kept in any::<u64>(),
+    ) {
+        // Flows that are idle, and those of processes that have ended, are dropped with what they counted.
+        let loses = Quirks::IDLE_FLOWS_LOST | Quirks::ENDED_ARE_DROPPED;
+        for quirks in [Quirks::all(), Quirks::from_bits_truncate(kept)] {
+            let config = Config { quirks: Some(quirks - loses), ..Config::default() };
+            let mut machine = Machine::with_sink(config, Checker::default());
+            let (mut transfers, mut bytes) = (0, 0);
+            for step in &steps {
+                let before = machine.collector.statistics().unknown_descriptors;
+                feed(&mut machine, std::slice::from_ref(step));
+                let is_known = machine.collector.statistics().unknown_descriptors == before;
+                if let Step::Read(_, _, moved) | Step::Write(_, _, moved) = step && is_known {
+                    transfers += 1;
+                    bytes += (*moved).max(0);
+                }
+            }
+            prop_assert_eq!(machine.collector.statistics().dropped_flows, 0);
+            let checker = machine.collector.finish();
+            prop_assert_eq!(checker.read_ops + checker.write_ops, transfers);
+            prop_assert_eq!(checker.read_bytes + checker.write_bytes, bytes);
+        }
+    }
+
+    #[test]
+    fn a_close_ends_exactly_what_was_opened(
+        steps in prop::collection::vec((3_i32..6, 0_u8..3, 0_u8..3), 0..100),
+    ) {
+        let mut ended: Vec<(i32, String, i64)> = Vec::new();
+        let sink = |record: &Record<'_>, context: &Context<'_>| {
+            if let Record::FileFlow(flow) = record {
+                assert!(flow.op_flags.contains(OpFlags::OPEN | OpFlags::CLOSE), "{flow:?}");
+                let path = context.file().map(|file| file.path.to_string());
+                ended.push((flow.fd, path.unwrap_or_default(), flow.read_ops));
+            }
+        };
+        let mut machine = Machine::with_sink(Config::default(), sink);
+        let mut open: HashMap<i32, (String, i64)> = HashMap::new();
+        let mut expected = Vec::new();
+        let mut end = |fd: i32, open: &mut HashMap<i32, (String, i64)>| {
+            let flow = open.remove(&fd);
+            expected.extend(flow.map(|(path, reads)| (fd, path, reads)));
+        };
+        for (fd, what, path) in steps {
+            match what {
+                0 if !open.contains_key(&fd) => {
+                    let path = format!("/tmp/{path}");
+                    machine.open(10, i64::from(fd), &path, 1);
+                    open.insert(fd, (path, 0));
+                }
+                1 => {
+                    machine.close(10, fd);
+                    end(fd, &mut open);
+                }
+                2 => {
+                    machine.transfer(10, fd, Direction::In, 1);
+                    if let Some((_, reads)) = open.get_mut(&fd) {
+                        *reads += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        for fd in 3..6 {
+            machine.close(10, fd);
+            end(fd, &mut open);
+        }
+        drop(machine);
+        prop_assert_eq!(ended, expected);
+    }
+
+    #[test]
+    fn tiny_tables_lose_no_operation(steps in prop::collection::vec(step(true), 0..200)) {
+        let limits = Limits {
+            threads: 4,
+            descriptors: 3,
+            processes: 3,
+            files: 1,
+            flows: 2,
+            containers: 1,
+        };
+        let mut machine = Machine::with_sink(Config { limits, ..Config::default() }, Checker::default());
+        let mut transfers = 0;
+        for step in &steps {
+            let before = machine.collector.statistics().unknown_descriptors;
+            feed(&mut machine, std::slice::from_ref(step));
+            let is_known = machine.collector.statistics().unknown_descriptors == before;
+            transfers += i64::from(matches!(step, Step::Read(..) | Step::Write(..)) && is_known);
+        }
+        let checker = machine.collector.finish();
+        prop_assert!(checker.problems.is_empty(), "{:#?}", checker.problems);
+        prop_assert_eq!(checker.read_ops + checker.write_ops, transfers);
     }
 
     #[test]

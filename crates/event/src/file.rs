@@ -30,6 +30,8 @@ pub struct Open<'a> {
     pub inode: Option<u64>,
     /// How a path may be resolved (`openat2`).
     pub resolve: Option<u32>,
+    /// What was told of the path where the call began, by sources that tell it there and again at the end.
+    pub announced: Option<Path<'a>>,
 }
 
 /// A path.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sysflow_event::descriptor::{
     CloseRange, CopyRange, Duplicate, Map, MemoryFile, Pipe, SpecialKind, TakeDescriptor,
 };
-use sysflow_event::file::{Open, OpenCall};
+use sysflow_event::file::{Open, OpenCall, Path};
 use sysflow_event::network::Direction;
 use sysflow_event::{Event, Fd, Phase, flags};
 use sysflow_record::OpFlags;
@@ -50,13 +50,13 @@ impl<S: RecordSink> Collector<S> {
             self.on_failed_open(event, open);
             return;
         };
-        let flags = open.path.flags.unwrap_or_default();
+        let (path, flags) = self.opened(open);
         let kind = if flags & flags::open::DIRECTORY == 0 {
             Kind::File
         } else {
             Kind::Directory
         };
-        let path = self.path_of(event.tid, &open.path);
+        let path = self.path_of(event.tid, &path);
         let descriptor = Descriptor {
             flags,
             inode: open.inode.unwrap_or_default(),
@@ -68,6 +68,18 @@ impl<S: RecordSink> Collector<S> {
         let is_known_call = matches!(open.call, OpenCall::Open | OpenCall::OpenAt);
         if is_known_call || !self.has(Quirks::NO_NEWER_CALLS) {
             self.operate(event, Some(fd), OpFlags::OPEN, None);
+        }
+    }
+
+    /// The path of an opening and its flags: as told at the end, if not as the original takes them.
+    fn opened<'a>(&self, open: &Open<'a>) -> (Path<'a>, u32) {
+        let flags = open.path.flags.unwrap_or_default();
+        match open.announced {
+            Some(announced) if self.has(Quirks::ENTER_ARGUMENTS_WIN) => {
+                let created = flags & flags::open::CREATED;
+                (announced, announced.flags.unwrap_or_default() | created)
+            }
+            _ => (open.path, flags),
         }
     }
 

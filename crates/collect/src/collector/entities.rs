@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use sysflow_record::model::{ObjectState, ResourceType};
+use sysflow_record::model::ObjectState;
 use sysflow_record::{Oid, Record};
 
 use super::Collector;
 use crate::config::Quirks;
 use crate::sink::{Context, RecordSink};
 use crate::state::thread::{Thread, UNKNOWN};
-use crate::tables::Tables;
 use crate::tables::containers::ContainerRef;
-use crate::tables::files::{FileRef, Sighting};
 use crate::tables::processes::{KnownProcess, ProcessRef};
 use crate::text::{NOT_KNOWN, Text, empty, encode, join, split};
 
 /// Ancestors looked at: a loop in the parents must end.
 const DEEPEST: usize = 1024;
+
+/// What the kernel appends to the path of a file that was deleted, and the bit that says so in records.
+const DELETED: &[u8] = b" (deleted)";
+const IS_DELETED: u32 = 8;
 
 /// Why a process is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,15 +45,6 @@ impl Need {
     }
 }
 
-/// How much a type says: what is opened as a file may be anything that can be opened.
-const fn certainty(kind: ResourceType) -> u8 {
-    match kind {
-        ResourceType::UNKNOWN => 0,
-        ResourceType::FILE => 1,
-        _ => 2,
-    }
-}
-
 /// The identity of the process that a thread stands for.
 pub(super) const fn identity(leader: &Thread) -> Oid {
     Oid {
@@ -67,24 +60,67 @@ impl<S: RecordSink> Collector<S> {
         let oid = identity(leader);
         let leader_tid = leader.tid;
         let Some(process) = self.tables.processes.find(oid) else {
-            return Some(self.meet_process(leader_tid, need));
+            return Some(self.meet_process(leader_tid, tid, need));
         };
+        if need.is_change(self.has(Quirks::STALE_PROCESSES))
+            && self.has(Quirks::TWICE_AFTER_ROTATION)
+            && !self.tables.processes.get(process)?.is_changed
+        {
+            self.write_again(process, leader_tid, tid);
+        }
         if need.is_change(self.has(Quirks::STALE_PROCESSES)) {
             self.refresh(process, leader_tid);
         }
         let known = self.tables.processes.get_mut(process)?;
         known.used = self.now;
         if !known.is_written {
-            if !known.is_changed {
-                known.state = ObjectState::REUP;
-            }
-            self.write_with_ancestors(process, Some(leader_tid));
+            self.write_again(process, leader_tid, tid);
         }
         Some(process)
     }
 
+    /// The process of a thread, known, and written once a record refers to it.
+    pub(super) fn process_unwritten(&mut self, tid: i64) -> Option<ProcessRef> {
+        let leader = self.threads.leader_of(tid)?;
+        let (oid, leader) = (identity(leader), leader.tid);
+        let Some(process) = self.tables.processes.find(oid) else {
+            return Some(self.add_process(leader, tid, ObjectState::REUP));
+        };
+        self.tables.processes.get_mut(process)?.used = self.now;
+        Some(process)
+    }
+
+    /// Writes a process that is known already, if the file does not hold it.
+    fn write_again(&mut self, process: ProcessRef, leader: i64, tid: i64) {
+        let container = self.container_for(leader, tid);
+        let is_rechecked = self.has(Quirks::STALE_PROCESSES);
+        let Some(known) = self.tables.processes.get_mut(process) else {
+            return;
+        };
+        if known.is_written {
+            return;
+        }
+        if !known.is_changed {
+            known.state = ObjectState::REUP;
+            if is_rechecked {
+                known.container = container;
+            }
+        }
+        self.write_with_ancestors(process, Some(leader));
+    }
+
+    /// The container of a process, as one of its threads shows it.
+    fn container_for(&self, leader: i64, tid: i64) -> Option<ContainerRef> {
+        let shown_by = if self.has(Quirks::CONTAINER_OF_THREAD) {
+            tid
+        } else {
+            leader
+        };
+        self.threads.get(shown_by)?.container
+    }
+
     /// Puts a process that is not known into the table, and writes it after its ancestors.
-    fn meet_process(&mut self, leader: i64, need: Need) -> ProcessRef {
+    fn meet_process(&mut self, leader: i64, tid: i64, need: Need) -> ProcessRef {
         let is_created = match need {
             Need::Clone { is_child } => is_child || self.has(Quirks::CREATED_WHEN_MET),
             Need::Exec { .. } => self.has(Quirks::CREATED_WHEN_MET),
@@ -95,19 +131,26 @@ impl<S: RecordSink> Collector<S> {
         } else {
             ObjectState::REUP
         };
-        let process = self.insert_process(leader, state);
+        let process = self.insert_process(leader, tid, state);
         self.write_with_ancestors(process, Some(leader));
         process
     }
 
-    fn insert_process(&mut self, leader: i64, state: ObjectState) -> ProcessRef {
+    /// Puts a process into the table, and writes its container.
+    fn insert_process(&mut self, leader: i64, tid: i64, state: ObjectState) -> ProcessRef {
+        let process = self.add_process(leader, tid, state);
+        let known = self.tables.processes.get(process);
+        let container = known.and_then(|known| known.container);
+        self.write_container(container);
+        process
+    }
+
+    fn add_process(&mut self, leader: i64, tid: i64, state: ObjectState) -> ProcessRef {
         self.make_room_for_process();
         let mut known = self.describe(leader);
         known.state = state;
-        let container = known.container;
-        let process = self.tables.processes.insert(known);
-        self.write_container(container);
-        process
+        known.container = self.container_for(leader, tid);
+        self.tables.processes.insert(known)
     }
 
     /// Writes a process after those of its ancestors that the file does not hold.
@@ -153,7 +196,7 @@ impl<S: RecordSink> Collector<S> {
                 continue;
             }
             let Some(known) = self.tables.processes.find(oid) else {
-                let known = self.insert_process(parent_tid, ObjectState::REUP);
+                let known = self.insert_process(parent_tid, parent_tid, ObjectState::REUP);
                 unwritten.push(known);
                 continue;
             };
@@ -185,7 +228,7 @@ impl<S: RecordSink> Collector<S> {
                 .filter(|leader| identity(leader) == parent)
                 .map(|leader| leader.tid);
             let Some(leader) = leader else { return };
-            let known = self.insert_process(leader, ObjectState::REUP);
+            let known = self.insert_process(leader, leader, ObjectState::REUP);
             unwritten.push(known);
         }
     }
@@ -276,6 +319,7 @@ impl<S: RecordSink> Collector<S> {
             threads: None,
             number: 0,
             used: self.now,
+            older_of_pid: None,
         };
         self.describe_image(&mut known, leader);
         known
@@ -302,11 +346,19 @@ impl<S: RecordSink> Collector<S> {
         let arguments = split(&leader.arguments, last_is_lost);
         known.argv = encode(std::iter::once(&*leader.exe).chain(arguments));
         known.exe_path = leader.exe_path.clone();
+        // The format knows no lower layer here; its fourth bit means a deleted file.
+        known.exe_flags = leader.exe_flags & 7;
+        if !self.has(Quirks::DELETED_IN_PATHS)
+            && let Some(path) = leader.exe_path.strip_suffix(DELETED)
+        {
+            known.exe_path = Text::from(path);
+            known.exe = known.exe_path.clone();
+            known.exe_flags |= IS_DELETED;
+        }
         known.session = leader.session;
         known.process_group = leader.process_group;
         known.login_uid = leader.login_uid;
         known.capabilities = leader.capabilities;
-        known.exe_flags = leader.exe_flags;
         known.exe_inode = leader.exe_inode;
         known.exe_changed = leader.exe_changed;
         known.exe_modified = leader.exe_modified;
@@ -337,6 +389,7 @@ impl<S: RecordSink> Collector<S> {
         known.threads = old.threads;
         known.number = old.number;
         known.has_exited = old.has_exited;
+        known.older_of_pid = old.older_of_pid;
         known.state = ObjectState::MODIFIED;
         known.is_changed = true;
         if is_stale {
@@ -402,7 +455,7 @@ impl<S: RecordSink> Collector<S> {
         self.write_with_ancestors(process, None);
     }
 
-    fn write_container(&mut self, container: Option<ContainerRef>) {
+    pub(super) fn write_container(&mut self, container: Option<ContainerRef>) {
         let Some(known) = container.and_then(|container| self.tables.containers.get_mut(container))
         else {
             return;
@@ -421,74 +474,6 @@ impl<S: RecordSink> Collector<S> {
             tables: &self.tables,
             process: None,
             file: None,
-            new_file: None,
-        };
-        self.sink.record(&record, &context);
-    }
-
-    /// The file at a path, known and written.
-    pub(super) fn file_for(
-        &mut self,
-        container: Option<ContainerRef>,
-        path: &Text,
-        sighting: Sighting,
-    ) -> FileRef {
-        self.make_room_for_file();
-        let Tables {
-            files, containers, ..
-        } = &mut self.tables;
-        let file = files.find(container, path, containers, sighting);
-        self.improve_file(file, sighting);
-        self.ensure_file(file);
-        file
-    }
-
-    /// Learns what a file is from a later sighting that knows more than the first. The original never does.
-    fn improve_file(&mut self, file: FileRef, sighting: Sighting) {
-        if self.has(Quirks::FILE_TYPES_STICK) {
-            return;
-        }
-        let Some(known) = self.tables.files.get_mut(file) else {
-            return;
-        };
-        let knows_kind = certainty(sighting.kind) > certainty(known.kind);
-        let knows_inode = sighting.inode != 0 && known.inode != sighting.inode;
-        if !knows_kind && !knows_inode {
-            return;
-        }
-        if knows_kind {
-            known.kind = sighting.kind;
-        }
-        if knows_inode {
-            known.inode = sighting.inode;
-            known.device = sighting.device;
-        }
-        if known.is_written {
-            known.state = ObjectState::MODIFIED;
-            known.ts = sighting.ts;
-            known.is_written = false;
-        }
-    }
-
-    /// Writes a file if the one that is being written does not hold it.
-    pub(super) fn ensure_file(&mut self, file: FileRef) {
-        let Some(known) = self.tables.files.get_mut(file) else {
-            return;
-        };
-        if std::mem::replace(&mut known.is_written, true) {
-            return;
-        }
-        let container = known.container;
-        self.write_container(container);
-        let Some(known) = self.tables.files.get(file) else {
-            return;
-        };
-        self.statistics.records += 1;
-        let record = Record::File(known.record(&self.tables.containers));
-        let context = Context {
-            tables: &self.tables,
-            process: None,
-            file: Some(file),
             new_file: None,
         };
         self.sink.record(&record, &context);

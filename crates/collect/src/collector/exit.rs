@@ -67,8 +67,9 @@ impl<S: RecordSink> Collector<S> {
 
     /// Notes that a process has ended. It is forgotten a little later.
     fn end_process(&mut self, process: crate::tables::processes::ProcessRef) {
+        let is_each_noted = self.has(Quirks::ENDED_ARE_DROPPED);
         if let Some(known) = self.tables.processes.get_mut(process)
-            && !std::mem::replace(&mut known.has_exited, true)
+            && (!std::mem::replace(&mut known.has_exited, true) || is_each_noted)
         {
             self.ended.push_back((process, self.second));
         }

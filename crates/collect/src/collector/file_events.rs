@@ -13,7 +13,7 @@ use super::entities::Need;
 use crate::config::{Mode, Quirks};
 use crate::sink::RecordSink;
 use crate::tables::files::{FileRef, Sighting};
-use crate::text::Text;
+use crate::text::{Text, printable};
 
 /// One name that an event is about.
 struct Named<'a> {
@@ -85,7 +85,7 @@ impl<S: RecordSink> Collector<S> {
     fn record_symlink(&mut self, event: &Event<'_>, symlink: &Symlink<'_>) {
         let target = if symlink.link.is_at {
             // The original does not resolve what the link says here, but does so for the plain call.
-            Arc::from(self.text_of(symlink.target))
+            Arc::from(&*printable(self.text_of(symlink.target)))
         } else {
             let path = Path {
                 path: symlink.target,

@@ -149,16 +149,23 @@ impl<S: RecordSink> Collector<S> {
         if !self.is_recorded(descriptor, op) || !self.is_wanted(tid) {
             return;
         }
-        let Some(process) = self.process_for(tid, Need::Use) else {
-            return;
+        // Whether a flow is written shows at its end, and what it refers to need not be before.
+        let is_late = kind != Kind::Internet
+            && self.config.read_mode != ReadMode::All
+            && !self.has(Quirks::SUPPRESSED_READS_LEAVE_ENTITIES);
+        let process = if is_late {
+            self.process_unwritten(tid)
+        } else {
+            self.process_for(tid, Need::Use)
         };
+        let Some(process) = process else { return };
         let object = if kind == Kind::Internet {
             self.threads
                 .descriptors(tid)
                 .and_then(|table| table.get(fd))
                 .map(|descriptor| Object::Network(EndsKey::of(&descriptor.ends)))
         } else {
-            self.file_of(tid, fd).map(Object::File)
+            self.file_of(tid, fd, is_late).map(Object::File)
         };
         let Some(object) = object else { return };
         let place = Place {
@@ -166,17 +173,26 @@ impl<S: RecordSink> Collector<S> {
             fd,
             object,
         };
-        let flow = match self.flows.find(&place, tid) {
+        let known = self
+            .flows
+            .find(&place, tid)
+            .or_else(|| self.flow_of_same_text(&place, tid));
+        let flow = match known {
             Some(flow) => flow,
-            None => match self.begin_flow(place, tid) {
+            // The original does not enter what only closes into its tables.
+            None => match self.begin_flow(place, tid, op != OpFlags::CLOSE) {
                 Some(flow) => flow,
                 None => return,
             },
         };
-        self.add(flow, event, op, moved);
+        self.add(flow, event, fd, op, moved);
         if self.config.mode == Mode::Consume && op == OpFlags::OPEN {
             self.end_flow(flow, OpFlags::empty(), true);
         } else if op == OpFlags::CLOSE {
+            let (place, tid) = self
+                .flows
+                .get(flow)
+                .map_or((place, tid), |flow| (flow.place, flow.tid));
             self.end_flows_of_others(&place, tid);
             self.end_flow(flow, OpFlags::empty(), true);
             if kind == Kind::Internet {
@@ -209,14 +225,15 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
-    /// The file in the records that a descriptor stands for, written.
-    fn file_of(&mut self, tid: i64, fd: Fd) -> Option<FileRef> {
+    /// The file in the records that a descriptor stands for, written unless that has time.
+    fn file_of(&mut self, tid: i64, fd: Fd, is_late: bool) -> Option<FileRef> {
         let container = self.threads.get(tid)?.container;
         let descriptor = self.threads.descriptors(tid)?.get(fd)?;
         if let Some(file) = descriptor.file
-            && let Some(known) = self.tables.files.get(file)
+            && let Some(known) = self.tables.files.get_mut(file)
         {
-            if !known.is_written {
+            known.used = self.now;
+            if !known.is_written && !is_late {
                 self.ensure_file(file);
             }
             return Some(file);
@@ -232,13 +249,17 @@ impl<S: RecordSink> Collector<S> {
             inode: descriptor.inode,
             device: descriptor.device,
         };
-        let file = self.file_for(container, &path, sighting);
+        let file = if is_late {
+            self.file_unwritten(container, &path, sighting)
+        } else {
+            self.file_for(container, &path, sighting)
+        };
         let table = self.threads.descriptors_mut(tid)?;
         table.get_mut(fd)?.file = Some(file);
         Some(file)
     }
 
-    fn begin_flow(&mut self, place: Place, tid: i64) -> Option<FlowRef> {
+    fn begin_flow(&mut self, place: Place, tid: i64, is_ordered: bool) -> Option<FlowRef> {
         self.make_room_for_flow();
         let oid = self.tables.processes.get(place.process)?.oid;
         let mut flow = Flow::new(place, oid, tid, self.now, self.second);
@@ -254,7 +275,9 @@ impl<S: RecordSink> Collector<S> {
         flow.position = known.flows.len();
         let flow = self.flows.insert(flow);
         known.flows.push(flow);
-        self.enter_order(flow);
+        if is_ordered {
+            self.enter_order(flow);
+        }
         Some(flow)
     }
 
@@ -273,7 +296,7 @@ impl<S: RecordSink> Collector<S> {
     }
 
     /// Adds an operation to a flow.
-    fn add(&mut self, flow: FlowRef, event: &Event<'_>, op: OpFlags, moved: Option<Moved>) {
+    fn add(&mut self, flow: FlowRef, event: &Event<'_>, fd: Fd, op: OpFlags, moved: Option<Moved>) {
         let second = self.second;
         let Some(flow) = self.flows.get_mut(flow) else {
             return;
@@ -284,7 +307,7 @@ impl<S: RecordSink> Collector<S> {
             let descriptor = self
                 .threads
                 .descriptors(event.tid)
-                .and_then(|table| table.get(flow.place.fd));
+                .and_then(|table| table.get(fd));
             flow.open_flags = descriptor.map_or(0, |descriptor| descriptor.flags);
         }
         if op.intersects(OpFlags::CONNECT | OpFlags::ACCEPT) {
@@ -368,6 +391,7 @@ impl<S: RecordSink> Collector<S> {
         self.leave_order(place, &flow);
         if let Some(file) = flow.file().and_then(|file| self.tables.files.get_mut(file)) {
             file.flows = file.flows.saturating_sub(1);
+            file.used = self.now;
         }
         let Some(known) = self.tables.processes.get_mut(flow.place.process) else {
             return;
@@ -465,6 +489,11 @@ impl<S: RecordSink> Collector<S> {
     pub(super) fn end_flows_of_thread(&mut self, process: ProcessRef, tid: i64) {
         let (files, network) = self.flows_in_order(process, |flow| flow.tid == tid);
         for flow in files.into_iter().chain(network) {
+            if self.has(Quirks::THREAD_END_ENDS_OTHERS)
+                && let Some(place) = self.flows.get(flow).map(|flow| flow.place)
+            {
+                self.end_flows_of_others(&place, tid);
+            }
             self.end_flow(flow, OpFlags::TRUNCATE, true);
         }
     }

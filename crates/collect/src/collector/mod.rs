@@ -1,10 +1,13 @@
 //! The collector: takes events, keeps the state, yields records.
 
+mod datagrams;
 mod descriptors;
 mod entities;
 mod exit;
 mod file_events;
+mod files;
 mod flows;
+mod forget;
 mod identity;
 mod losses;
 mod order;
@@ -30,7 +33,7 @@ use crate::state::accounts::Accounts;
 use crate::state::groups::Groups;
 use crate::state::interfaces::Interfaces;
 use crate::state::thread::{Thread, Threads, UNKNOWN};
-use crate::statistics::Statistics;
+use crate::statistics::{Sizes, Statistics};
 use crate::tables::Tables;
 use crate::tables::files::FileRef;
 use crate::tables::flows::Flows;
@@ -73,6 +76,12 @@ pub struct Collector<S> {
     flows: Flows,
     /// Processes that have ended, with the second in which they did.
     ended: VecDeque<(ProcessRef, u64)>,
+    /// Processes whose threads are counted, with the number of their counts, in the order of their last export.
+    counting: VecDeque<(ProcessRef, u64)>,
+    counts_begun: u64,
+    /// Threads of which nothing but their number is known, with the second in which they were met.
+    guessed: VecDeque<(i64, u64)>,
+    sweep: forget::Sweep,
 
     /// The time of the last event, ns since the epoch.
     now: u64,
@@ -113,6 +122,10 @@ impl<S: RecordSink> Collector<S> {
             tables: Self::new_tables(quirks),
             flows: Flows::default(),
             ended: VecDeque::new(),
+            counting: VecDeque::new(),
+            counts_begun: 0,
+            guessed: VecDeque::new(),
+            sweep: forget::Sweep::default(),
             now: 0,
             second: 0,
             timers_checked: 0,
@@ -129,6 +142,21 @@ impl<S: RecordSink> Collector<S> {
     /// What was done and lost so far.
     pub const fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// How much is kept now. This counts descriptors one process after the other, and takes its time.
+    pub fn sizes(&self) -> Sizes {
+        let descriptors = self.threads.iter().map(|thread| thread.descriptors.len());
+        Sizes {
+            threads: self.threads.len(),
+            descriptors: descriptors.sum(),
+            processes: self.tables.processes.len(),
+            files: self.tables.files.len(),
+            flows: self.flows.len(),
+            containers: self.tables.containers.len(),
+            accounts: self.accounts.containers(),
+            waiting: self.ended.len() + self.counting.len() + self.guessed.len(),
+        }
     }
 
     /// Where the records go.
@@ -298,6 +326,9 @@ impl<S: RecordSink> Collector<S> {
         let pid = if is_bare { UNKNOWN } else { tid };
         self.make_room_for_thread();
         self.threads.insert(Thread::placeholder(tid, pid));
+        if !self.has(Quirks::NOTHING_IS_FORGOTTEN) {
+            self.guessed.push_back((tid, self.second));
+        }
     }
 
     fn on_operation(&mut self, event: &Event<'_>) {
@@ -374,6 +405,9 @@ impl<S: RecordSink> Observer for Collector<S> {
         self.tables = Self::new_tables(self.quirks);
         self.flows = Flows::default();
         self.ended.clear();
+        self.counting.clear();
+        self.guessed.clear();
+        self.sweep = forget::Sweep::default();
         self.has_header = false;
         self.has_snapshot = false;
         self.sees_begins = false;

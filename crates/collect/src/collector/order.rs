@@ -7,7 +7,7 @@ use super::Collector;
 use crate::config::Quirks;
 use crate::sink::RecordSink;
 use crate::tables::Tables;
-use crate::tables::flows::{Flow, FlowRef, Place};
+use crate::tables::flows::{Flow, FlowRef, Object, Place};
 use crate::tables::hash_order::hash_of;
 use crate::tables::processes::{FlowOrder, ProcessRef, Processes};
 
@@ -18,31 +18,51 @@ impl<S: RecordSink> Collector<S> {
         if quirks.contains(Quirks::HASH_ORDER) {
             tables.processes = Processes::with_order();
         }
+        tables.containers.are_written_once = quirks.contains(Quirks::LATE_CONTAINERS_STAY);
+        tables.files.are_joined = quirks.contains(Quirks::TEXT_KEYS);
         tables
     }
 
     /// Where the original's tables look for a flow.
-    pub(super) fn order_hash(&self, flow: &Flow) -> u64 {
-        let (tid, fd) = (flow.tid, flow.place.fd);
-        let Some(file) = flow.file() else {
-            return hash_of(&network_key(flow));
+    fn order_hash(&self, flow: &Flow) -> u64 {
+        match flow.file() {
+            Some(_) => hash_of(&self.file_key(&flow.place, flow.tid)),
+            None => hash_of(&network_key(flow)),
+        }
+    }
+
+    /// The key of a flow on a file, as the original puts it together.
+    fn file_key(&self, place: &Place, tid: i64) -> Vec<u8> {
+        let Object::File(file) = place.object else {
+            return Vec::new();
         };
         let Some(file) = self.tables.files.get(file) else {
-            return 0;
+            return Vec::new();
         };
         let mut key = file.path.to_vec();
         key.extend_from_slice(self.tables.containers.id(file.container));
         key.extend_from_slice(tid.to_string().as_bytes());
         // Descriptor 0 has no digits there.
-        if fd != 0 {
-            key.extend_from_slice(fd.to_string().as_bytes());
+        if place.fd != 0 {
+            key.extend_from_slice(place.fd.to_string().as_bytes());
         }
-        hash_of(&key)
+        key
+    }
+
+    /// The flow that the original would take for that of a thread at a place: one whose key is the same text.
+    pub(super) fn flow_of_same_text(&self, place: &Place, tid: i64) -> Option<FlowRef> {
+        if !self.has(Quirks::TEXT_KEYS) || !matches!(place.object, Object::File(_)) {
+            return None;
+        }
+        let key = self.file_key(place, tid);
+        let found = self.flows.with_hash(place.process, hash_of(&key))?;
+        let flow = self.flows.get(found)?;
+        (self.file_key(&flow.place, flow.tid) == key).then_some(found)
     }
 
     /// Enters a new flow into the order of its process.
     pub(super) fn enter_order(&mut self, place: FlowRef) {
-        if !self.has(Quirks::HASH_ORDER) {
+        if !self.has(Quirks::HASH_ORDER) && !self.has(Quirks::TEXT_KEYS) {
             return;
         }
         let Some(hash) = self.flows.get(place).map(|flow| self.order_hash(flow)) else {
@@ -53,7 +73,14 @@ impl<S: RecordSink> Collector<S> {
         };
         flow.order_hash = hash;
         let is_file = flow.file().is_some();
-        if let Some(known) = self.tables.processes.get_mut(flow.place.process) {
+        let process = flow.place.process;
+        if is_file {
+            self.flows.set_hash(process, hash, place);
+        }
+        if !self.has(Quirks::HASH_ORDER) {
+            return;
+        }
+        if let Some(known) = self.tables.processes.get_mut(process) {
             let order = known
                 .flow_order
                 .get_or_insert_with(|| Box::new(FlowOrder::new()));
@@ -63,6 +90,8 @@ impl<S: RecordSink> Collector<S> {
 
     /// Takes a flow that has ended out of the order of its process.
     pub(super) fn leave_order(&mut self, place: FlowRef, flow: &Flow) {
+        self.flows
+            .clear_hash(flow.place.process, flow.order_hash, place);
         if let Some(known) = self.tables.processes.get_mut(flow.place.process)
             && let Some(order) = &mut known.flow_order
         {
@@ -110,6 +139,15 @@ impl<S: RecordSink> Collector<S> {
         {
             let in_order = order.files.iter().chain(order.network.iter());
             others = in_order.filter(|flow| others.contains(flow)).collect();
+            // It puts each that began something at the front, so that the last comes first.
+            others.reverse();
+            let (mut first, mut then): (Vec<_>, Vec<_>) = others.into_iter().partition(|flow| {
+                let flow = self.flows.get(*flow);
+                flow.is_some_and(|flow| flow.op_flags.intersects(begins))
+            });
+            then.reverse();
+            first.append(&mut then);
+            return first;
         }
         others.sort_by_key(|flow| {
             let flow = self.flows.get(*flow);

@@ -34,9 +34,11 @@ struct Child {
     came_first: bool,
 }
 
-/// What a child has in common with its parent, unless the event says otherwise.
-fn inherited(parents: &Text, told: Option<&[u8]>) -> Text {
-    told.map_or_else(|| parents.clone(), |told| shared(parents, told))
+/// What a child has in common with its parent, unless the event says otherwise. Where the event says nothing,
+/// `unknown` stands in, if there is one.
+fn inherited(parents: &Text, told: Option<&[u8]>, unknown: Option<&[u8]>) -> Text {
+    told.or(unknown)
+        .map_or_else(|| parents.clone(), |told| shared(parents, told))
 }
 
 impl<S: RecordSink> Collector<S> {
@@ -144,11 +146,12 @@ impl<S: RecordSink> Collector<S> {
             Some(cgroups) if !self.is_generation_010() => self.container_of(cgroups),
             _ => None,
         };
+        let exe = self.text_of(image.exe);
         if let Some(thread) = self.threads.get_mut(source) {
             let text = |bytes: Option<&[u8]>| Text::from(bytes.unwrap_or_default());
             thread.pid = source;
             thread.comm = text(image.comm);
-            thread.exe = text(image.exe);
+            thread.exe = Text::from(exe);
             thread.arguments = text(image.arguments);
             thread.container = container;
         }
@@ -247,10 +250,13 @@ impl<S: RecordSink> Collector<S> {
             ..Thread::placeholder(new.tid, new.pid)
         };
         let directory = self.threads.directory_of(new.source);
+        let as_original = self.has(Quirks::NA_TEXTS);
+        let unknown = as_original.then_some(&b""[..]);
+        let unknown_exe = as_original.then(|| self.text_of(None));
         if let Some(source) = self.threads.get(new.source) {
-            child.comm = inherited(&source.comm, image.comm);
-            child.exe = inherited(&source.exe, image.exe);
-            child.arguments = inherited(&source.arguments, image.arguments);
+            child.comm = inherited(&source.comm, image.comm, unknown);
+            child.exe = inherited(&source.exe, image.exe, unknown_exe);
+            child.arguments = inherited(&source.arguments, image.arguments, unknown);
             child.container = source.container;
             child.exe_path = source.exe_path.clone();
             child.root = source.root.clone();
@@ -293,11 +299,12 @@ impl<S: RecordSink> Collector<S> {
         let is_thread = clone.flags.unwrap_or_default() & clone_flags::THREAD != 0;
         let makes_process = (is_child && is_main) || (ret > 0 && !is_thread);
         if self.config.process_flows && !makes_process {
+            let counts_all_errors = !self.has(Quirks::ONE_CLONE_ERROR);
             self.count_thread(event, |counts| {
                 counts.op_flags |= OpFlags::CLONE.bits();
                 if is_child {
                     counts.cloned += 1;
-                } else if ret < 0 {
+                } else if ret < 0 && (counts_all_errors || ret == -1) {
                     counts.errors += 1;
                 }
             });
@@ -360,14 +367,20 @@ impl<S: RecordSink> Collector<S> {
         self.leave_guessed_process(event.tid, image.pid);
         let container = image.cgroups.map(|cgroups| self.container_of(cgroups));
         let prefers_told = !self.has(Quirks::HOST_PATHS);
+        let keeps_old = self.has(Quirks::OLD_EXECS_KEEP);
+        let exe = self.text_of(image.exe);
         let Some(thread) = self.threads.get_mut(event.tid) else {
             return;
         };
         let text = |bytes: Option<&[u8]>| bytes.map(Text::from);
-        thread.exe = text(image.exe).unwrap_or_else(crate::text::empty);
+        thread.exe = Text::from(exe);
         thread.arguments = text(image.arguments).unwrap_or_else(crate::text::empty);
         thread.comm = text(image.comm).unwrap_or_else(|| thread.exe.clone());
-        thread.environment = text(exec.environment).unwrap_or_else(crate::text::empty);
+        thread.environment = match exec.environment {
+            Some(environment) => Text::from(environment),
+            None if keeps_old => thread.environment.clone(),
+            None => crate::text::empty(),
+        };
         thread.pid = image.pid.unwrap_or(thread.pid);
         thread.exe_path = match exe_path {
             Some(path) => path,
@@ -435,11 +448,15 @@ impl<S: RecordSink> Collector<S> {
 
     /// The path of the executed file, as far as it can be told.
     fn executed_path(&mut self, tid: i64, exec: &Exec<'_>) -> Option<Text> {
-        if let Some(path) = exec.resolved_path.filter(|path| !path.is_empty()) {
-            return Some(Arc::from(path));
+        match exec.resolved_path {
+            Some(b"") if !self.has(Quirks::NA_TEXTS) => {}
+            Some(path) => return Some(Arc::from(path)),
+            None => {}
         }
         let is_empty_path = exec.at_flags.unwrap_or_default() & at::EMPTY_PATH != 0;
-        if is_empty_path && exec.path.unwrap_or_default().is_empty() {
+        // The original does not look whether the path is empty.
+        let is_path_empty = exec.path.unwrap_or_default().is_empty();
+        if is_empty_path && (is_path_empty || self.has(Quirks::HOST_PATHS)) {
             let descriptor = self.threads.descriptors(tid)?.get(exec.directory?)?;
             return Some(descriptor.path.clone());
         }

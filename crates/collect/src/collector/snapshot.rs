@@ -6,6 +6,7 @@ use sysflow_event::Operation;
 use sysflow_event::snapshot::{self, Snapshot, Target};
 
 use super::Collector;
+use super::sockets::overlaid;
 use crate::cgroup;
 use crate::config::Quirks;
 use crate::sink::RecordSink;
@@ -115,6 +116,7 @@ impl<S: RecordSink> Collector<S> {
 
     fn snapshot_descriptor(&mut self, entry: &snapshot::Descriptor<'_>) {
         let text = |bytes: &[u8]| -> Text { Arc::from(bytes) };
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         let mut descriptor = match entry.target {
             Target::File {
                 path,
@@ -152,14 +154,19 @@ impl<S: RecordSink> Collector<S> {
             }
             Target::Listener { address, protocol } => {
                 self.listening_ports.insert(address.port());
+                let socket = Descriptor::socket(Kind::Listener, protocol);
                 Descriptor {
-                    ends: Ends {
-                        source: address,
-                        destination: NOWHERE,
+                    ends: if is_overlaid && address.is_ipv4() {
+                        overlaid(address, &socket)
+                    } else {
+                        Ends {
+                            source: address,
+                            destination: NOWHERE,
+                        }
                     },
                     is_ipv6: address.is_ipv6(),
                     role: Role::Server,
-                    ..Descriptor::socket(Kind::Listener, protocol)
+                    ..socket
                 }
             }
             Target::Special(kind, name) => Descriptor::new(Kind::Special(kind), text(name)),

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use sysflow_event::descriptor::SpecialKind;
 use sysflow_event::network::{
-    Accept, Address, Bind, Connect, Direction, Protocol, Shutdown, Socket, SocketPair, Transfer,
-    Tuple,
+    Accept, Address, Bind, Connect, Protocol, Shutdown, Socket, SocketPair, Tuple,
 };
 use sysflow_event::{Event, Fd, Phase, flags};
 use sysflow_record::OpFlags;
@@ -33,14 +32,14 @@ const TYPE_CLOSE_ON_EXEC: u32 = 0x8_0000;
 const IN_PROGRESS: i64 = -115;
 
 /// The name of a connected unix socket.
-fn unix_name(source: u64, peer: u64, path: &[u8]) -> Text {
+pub(super) fn unix_name(source: u64, peer: u64, path: &[u8]) -> Text {
     let mut name = format!("{source:x}->{peer:x} ").into_bytes();
     name.extend_from_slice(path);
     Text::from(name)
 }
 
 /// How the original shows both ends of a connection.
-fn shown(tuple: &Tuple<'_>) -> Text {
+pub(super) fn shown(tuple: &Tuple<'_>) -> Text {
     match *tuple {
         Tuple::Internet {
             source,
@@ -65,13 +64,56 @@ const fn is_nowhere(address: SocketAddr) -> bool {
     address.ip().is_unspecified() && address.port() == 0
 }
 
+/// What the original reads as the ends of a connection where it has written what a socket is bound to: the
+/// address lies over that of the source, port and protocol over that of the destination.
+pub(super) fn overlaid(bound: SocketAddr, descriptor: &Descriptor) -> Ends {
+    // As captures number protocols.
+    let protocol = match descriptor.protocol {
+        Protocol::Unknown => 0,
+        Protocol::Tcp => 2,
+        Protocol::Udp => 3,
+        Protocol::Icmp => 4,
+        Protocol::Raw => 5,
+    };
+    let [low, high] = bound.port().to_le_bytes();
+    let Ends {
+        source,
+        destination,
+    } = descriptor.ends;
+    let over = match destination.ip() {
+        IpAddr::V4(ip) => ip.octets()[3],
+        IpAddr::V6(_) => 0,
+    };
+    Ends {
+        source: SocketAddr::new(bound.ip(), source.port()),
+        destination: SocketAddr::new([low, high, protocol, over].into(), destination.port()),
+    }
+}
+
+/// Takes the ends that a connection turned out to have, as the original does: what it knows of the destination
+/// stays, unless that is stale. Tells whether that changes anything.
+fn fill_ends(ends: &mut Ends, told: Ends, is_stale: bool) -> bool {
+    if *ends == told || *ends == told.swapped() {
+        return false;
+    }
+    let before = *ends;
+    ends.source = told.source;
+    if is_stale || ends.destination.ip().is_unspecified() {
+        ends.destination.set_ip(told.destination.ip());
+    }
+    if is_stale || ends.destination.port() == 0 {
+        ends.destination.set_port(told.destination.port());
+    }
+    *ends != before
+}
+
 impl<S: RecordSink> Collector<S> {
-    fn descriptor_mut(&mut self, tid: i64, fd: Option<Fd>) -> Option<&mut Descriptor> {
+    pub(super) fn descriptor_mut(&mut self, tid: i64, fd: Option<Fd>) -> Option<&mut Descriptor> {
         self.threads.descriptors_mut(tid)?.get_mut(fd?)
     }
 
     /// Keeps what the original would have shown: see [`Quirks::STALE_SOCKET_NAMES`].
-    fn show(&mut self, name: impl FnOnce() -> Text) {
+    pub(super) fn show(&mut self, name: impl FnOnce() -> Text) {
         if self.has(Quirks::STALE_SOCKET_NAMES) {
             self.shown_name = name();
         }
@@ -121,6 +163,7 @@ impl<S: RecordSink> Collector<S> {
             return;
         };
         let is_original = self.has(Quirks::STALE_SOCKET_NAMES);
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         match address {
             Address::Internet(address) => {
                 self.show(|| Text::from(address.to_string().into_bytes()));
@@ -135,7 +178,11 @@ impl<S: RecordSink> Collector<S> {
                     return;
                 }
                 descriptor.role = Role::Server;
-                if is_original || descriptor.protocol == Protocol::Tcp {
+                if is_overlaid && !ends.source.is_ipv6() {
+                    descriptor.kind = Kind::Listener;
+                    descriptor.is_ipv6 = false;
+                    descriptor.ends = overlaid(ends.source, descriptor);
+                } else if is_original || descriptor.protocol == Protocol::Tcp {
                     descriptor.kind = Kind::Listener;
                     descriptor.ends = ends;
                 } else {
@@ -209,6 +256,9 @@ impl<S: RecordSink> Collector<S> {
     /// takes a name from the buffer in which names are put together: that of another socket.
     fn begin_connect(&mut self, event: &Event<'_>, connect: &Connect<'_>) {
         let shown_name = self.shown_name.clone();
+        if let Some(descriptor) = self.descriptor_mut(event.tid, connect.fd) {
+            descriptor.is_connecting = true;
+        }
         let Some(address) = connect.address else {
             if let Some(descriptor) = self.descriptor_mut(event.tid, connect.fd) {
                 match descriptor.kind {
@@ -228,11 +278,15 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn set_destination(&mut self, tid: i64, fd: Option<Fd>, address: Address<'_>) {
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         let Some(descriptor) = self.descriptor_mut(tid, fd) else {
             return;
         };
         match (address, descriptor.kind) {
-            (Address::Internet(destination), Kind::Internet) => {
+            (Address::Internet(destination), kind)
+                if kind == Kind::Internet || kind == Kind::Listener && is_overlaid =>
+            {
+                descriptor.kind = Kind::Internet;
                 let plain = unmap(Ends {
                     source: destination,
                     destination,
@@ -247,10 +301,35 @@ impl<S: RecordSink> Collector<S> {
 
     fn set_ends_of_client(&mut self, tid: i64, fd: Option<Fd>, tuple: &Tuple<'_>) {
         let is_original = self.has(Quirks::STALE_SOCKET_NAMES);
+        let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         let Some(descriptor) = self.descriptor_mut(tid, fd) else {
             return;
         };
         match *tuple {
+            Tuple::Internet {
+                source,
+                destination,
+            } if is_overlaid
+                && matches!(descriptor.kind, Kind::Internet | Kind::Listener)
+                && !unmap(Ends {
+                    source,
+                    destination,
+                })
+                .is_ipv6() =>
+            {
+                descriptor.kind = Kind::Internet;
+                descriptor.is_ipv6 = false;
+                let told = unmap(Ends {
+                    source,
+                    destination,
+                });
+                let begin_was_lost = !std::mem::take(&mut descriptor.is_connecting);
+                let has_changed = fill_ends(&mut descriptor.ends, told, begin_was_lost);
+                let is_of_server = descriptor.role == Role::Server;
+                if has_changed && is_of_server && descriptor.protocol == Protocol::Udp {
+                    descriptor.ends = descriptor.ends.swapped();
+                }
+            }
             Tuple::Internet {
                 source,
                 destination,
@@ -318,129 +397,6 @@ impl<S: RecordSink> Collector<S> {
     pub(super) fn on_shutdown(&mut self, event: &Event<'_>, shutdown: &Shutdown) {
         if self.config.mode == Mode::Flow {
             self.operate(event, shutdown.fd, OpFlags::SHUTDOWN, None);
-        }
-    }
-
-    /// A datagram is about to be sent on a descriptor that is not known: it must be a socket.
-    pub(super) fn meet_datagram_socket(&mut self, event: &Event<'_>, transfer: &Transfer<'_>) {
-        let (
-            Some(fd),
-            Some(Tuple::Internet {
-                source,
-                destination,
-            }),
-        ) = (transfer.fd, transfer.tuple)
-        else {
-            return;
-        };
-        let is_known = self
-            .threads
-            .descriptors(event.tid)
-            .is_none_or(|table| table.get(fd).is_some());
-        if is_known {
-            return;
-        }
-        let is_ipv6 = unmap(Ends {
-            source,
-            destination,
-        })
-        .is_ipv6();
-        let descriptor = Descriptor {
-            is_ipv6,
-            ..Descriptor::socket(Kind::Internet, Protocol::Udp)
-        };
-        self.insert_descriptor(event, fd, descriptor);
-    }
-
-    /// Learns from a datagram with whom a socket speaks.
-    pub(super) fn learn_peer(&mut self, event: &Event<'_>, transfer: &Transfer<'_>) {
-        let Some(tuple) = transfer.tuple else { return };
-        let is_original = self.has(Quirks::STALE_SOCKET_NAMES);
-        let (tid, fd) = (event.tid, transfer.fd);
-        let Some(descriptor) = fd.and_then(|fd| self.threads.descriptors(tid)?.get(fd)) else {
-            return;
-        };
-        let is_named = if descriptor.kind == Kind::Unix {
-            !descriptor.path.is_empty()
-        } else {
-            descriptor.ends != Ends::NOWHERE
-        };
-        let is_internet = matches!(descriptor.kind, Kind::Internet | Kind::Listener);
-        if (descriptor.protocol == Protocol::Tcp || !is_internet) && is_named {
-            return;
-        }
-        match tuple {
-            Tuple::Internet {
-                source,
-                destination,
-            } if is_internet => {
-                let told = unmap(Ends {
-                    source,
-                    destination,
-                });
-                if descriptor.ends == told || descriptor.ends == told.swapped() {
-                    return;
-                }
-                if is_original
-                    && descriptor.role != Role::None
-                    && !is_nowhere(descriptor.ends.destination)
-                {
-                    return;
-                }
-                let told = self.fill_local(told, transfer.direction);
-                let local_port = match transfer.direction {
-                    Direction::In => told.destination.port(),
-                    Direction::Out => told.source.port(),
-                };
-                let is_server = self.listening_ports.contains(&local_port);
-                let source_is_client = is_server == (transfer.direction == Direction::In);
-                let ends = if source_is_client {
-                    told
-                } else {
-                    told.swapped()
-                };
-                let Some(descriptor) = self.descriptor_mut(tid, fd) else {
-                    return;
-                };
-                descriptor.kind = Kind::Internet;
-                descriptor.ends = ends;
-                descriptor.is_ipv6 = ends.is_ipv6();
-                descriptor.role = if is_server {
-                    Role::Server
-                } else {
-                    Role::Client
-                };
-                self.show(|| shown(&tuple));
-            }
-            Tuple::Unix { source, peer, path } if descriptor.kind == Kind::Unix => {
-                let name = unix_name(source, peer, path);
-                if let Some(descriptor) = self.descriptor_mut(tid, fd) {
-                    descriptor.set_path(name);
-                }
-                self.show(|| shown(&tuple));
-            }
-            _ => {}
-        }
-    }
-
-    /// Puts an address of the machine in place of none.
-    fn fill_local(&self, ends: Ends, direction: Direction) -> Ends {
-        let fill = |local: SocketAddr, remote: SocketAddr| match (local.ip(), remote.ip()) {
-            (IpAddr::V4(own), IpAddr::V4(peer)) if own.is_unspecified() => self
-                .interfaces
-                .toward(peer)
-                .map_or(local, |own| SocketAddr::new(own.into(), local.port())),
-            _ => local,
-        };
-        match direction {
-            Direction::In => Ends {
-                destination: fill(ends.destination, ends.source),
-                ..ends
-            },
-            Direction::Out => Ends {
-                source: fill(ends.source, ends.destination),
-                ..ends
-            },
         }
     }
 }

@@ -26,6 +26,7 @@ impl<S: RecordSink> Collector<S> {
             self.export_thread_counts();
         }
         self.delete_ended();
+        self.forget_idle();
     }
 
     fn export_flows(&mut self) {
@@ -59,27 +60,51 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn export_thread_counts(&mut self) {
-        for process in self.tables.processes.in_order() {
-            let Some(counts) = self
+        while let Some((process, number)) = self.counting.front().copied() {
+            let counts = self
                 .tables
                 .processes
                 .get(process)
                 .and_then(|known| known.threads)
-            else {
+                .filter(|counts| counts.number == number);
+            let Some(counts) = counts else {
+                self.counting.pop_front();
                 continue;
             };
             if self.second.saturating_sub(counts.exported) < EXPORT_INTERVAL {
-                continue;
+                return;
             }
+            self.counting.pop_front();
             let is_idle = self.second.saturating_sub(counts.last_used) >= IDLE_LIMIT;
-            if is_idle && self.has(Quirks::IDLE_FLOWS_LOST) {
+            // Where nothing was counted there is nothing to lose.
+            if is_idle && (counts.op_flags == 0 || self.has(Quirks::IDLE_FLOWS_LOST)) {
                 if let Some(known) = self.tables.processes.get_mut(process) {
                     known.threads = None;
                 }
-                self.statistics.dropped_flows += 1;
+                self.statistics.dropped_flows += u64::from(counts.op_flags != 0);
                 continue;
             }
             self.write_thread_counts(process, OpFlags::empty());
+            let begun = self.begin_counts();
+            if let Some(known) = self.tables.processes.get_mut(process) {
+                known.threads = Some(ThreadCounts {
+                    last_used: counts.last_used,
+                    ..begun
+                });
+                self.counting.push_back((process, begun.number));
+            }
+        }
+    }
+
+    /// Counts of nothing yet, from now on.
+    fn begin_counts(&mut self) -> ThreadCounts {
+        self.counts_begun += 1;
+        ThreadCounts {
+            ts: self.now,
+            exported: self.second,
+            last_used: self.second,
+            number: self.counts_begun,
+            ..ThreadCounts::default()
         }
     }
 
@@ -92,20 +117,27 @@ impl<S: RecordSink> Collector<S> {
         let Some(process) = self.process_for(event.tid, Need::Use) else {
             return;
         };
-        let (now, second) = (self.now, self.second);
+        let is_begun = self
+            .tables
+            .processes
+            .get(process)
+            .is_some_and(|known| known.threads.is_some());
+        let begun = (!is_begun).then(|| self.begin_counts());
+        if let Some(begun) = begun {
+            self.counting.push_back((process, begun.number));
+        }
+        let second = self.second;
         let Some(known) = self.tables.processes.get_mut(process) else {
             return;
         };
-        let counts = known.threads.get_or_insert(ThreadCounts {
-            ts: now,
-            exported: second,
-            ..ThreadCounts::default()
-        });
-        counts.last_used = second;
-        count(counts);
+        known.threads = known.threads.or(begun);
+        if let Some(counts) = &mut known.threads {
+            counts.last_used = second;
+            count(counts);
+        }
     }
 
-    /// Writes what threads of a process did since the last time, and counts anew.
+    /// Writes what threads of a process did since the last time, and counts no longer.
     pub(super) fn write_thread_counts(&mut self, process: ProcessRef, end: OpFlags) {
         let Some(counts) = self
             .tables
@@ -115,6 +147,9 @@ impl<S: RecordSink> Collector<S> {
         else {
             return;
         };
+        if counts.op_flags == 0 && !self.has(Quirks::EMPTY_PROCESS_FLOWS) {
+            return;
+        }
         self.ensure_process(process);
         let Some(oid) = self.tables.processes.get(process).map(|known| known.oid) else {
             return;
@@ -134,7 +169,8 @@ impl<S: RecordSink> Collector<S> {
     /// Forgets a process that has ended. In the clean profile it stays while anything refers to it.
     pub(super) fn forget_process(&mut self, process: ProcessRef) {
         if self.has(Quirks::ENDED_ARE_DROPPED) {
-            self.drop_process(process);
+            // Flows of it that were begun since it ended are told of with the next export, or never.
+            self.tables.processes.remove(process);
             return;
         }
         let mut next = Some(process);
@@ -153,18 +189,6 @@ impl<S: RecordSink> Collector<S> {
             // Its parent may have waited for that.
             next = parent.and_then(|parent| self.tables.processes.find(parent));
         }
-    }
-
-    /// Takes a process out of the table with all that hangs on it.
-    fn drop_process(&mut self, process: ProcessRef) {
-        let Some(known) = self.tables.processes.get(process) else {
-            return;
-        };
-        for flow in known.flows.clone() {
-            self.statistics.dropped_flows += 1;
-            self.forget_flow(flow);
-        }
-        self.tables.processes.remove(process);
     }
 
     pub(super) fn make_room_for_process(&mut self) {
@@ -197,7 +221,10 @@ impl<S: RecordSink> Collector<S> {
         if self.tables.files.len() < self.next_file_sweep.max(limit) {
             return;
         }
-        self.statistics.evicted_files += self.tables.files.forget_unused(true);
+        self.statistics.evicted_files += self
+            .tables
+            .files
+            .forget_unused(true, &self.tables.containers);
         // Files in use stay. Where nearly all are, looking again at once would be in vain.
         self.next_file_sweep = self.tables.files.len() + limit.div_ceil(8);
     }
@@ -232,7 +259,9 @@ impl<S: RecordSink> Collector<S> {
             }
         }
         self.tables.processes.forget_written();
-        self.tables.files.forget_unused(false);
+        self.tables
+            .files
+            .forget_unused(false, &self.tables.containers);
         self.tables.files.forget_written();
         self.tables.containers.forget_written();
     }

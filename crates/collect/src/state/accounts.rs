@@ -10,27 +10,43 @@ use crate::text::Text;
 /// Names by number. The host's have an empty container id.
 #[derive(Debug, Default)]
 struct Names {
-    by_container: HashMap<Text, HashMap<u32, Text, foldhash::fast::FixedState>>,
+    by_container: HashMap<Text, InContainer>,
+}
+
+/// Names in a container.
+#[derive(Debug, Default)]
+struct InContainer {
+    names: HashMap<u32, Text, foldhash::fast::FixedState>,
+    /// When the last was learnt, in seconds.
+    learnt: u64,
 }
 
 impl Names {
-    fn set(&mut self, container: &[u8], id: u32, name: &[u8]) {
-        if let Some(names) = self.by_container.get_mut(container) {
-            names.insert(id, Arc::from(name));
-            return;
+    fn set(&mut self, container: &[u8], id: u32, name: &[u8], now: u64) {
+        if !self.by_container.contains_key(container) {
+            self.by_container
+                .insert(Arc::from(container), InContainer::default());
         }
-        let names = self.by_container.entry(Arc::from(container)).or_default();
-        names.insert(id, Arc::from(name));
+        if let Some(known) = self.by_container.get_mut(container) {
+            known.names.insert(id, Arc::from(name));
+            known.learnt = now;
+        }
+    }
+
+    /// Forgets the names in containers that are not there, unless they were learnt since.
+    fn forget(&mut self, is_there: impl Fn(&[u8]) -> bool, since: u64) {
+        self.by_container
+            .retain(|id, known| id.is_empty() || known.learnt >= since || is_there(id));
     }
 
     fn remove(&mut self, container: &[u8], id: u32) {
-        if let Some(names) = self.by_container.get_mut(container) {
-            names.remove(&id);
+        if let Some(known) = self.by_container.get_mut(container) {
+            known.names.remove(&id);
         }
     }
 
     fn get(&self, container: &[u8], id: u32) -> Option<&Text> {
-        self.by_container.get(container)?.get(&id)
+        self.by_container.get(container)?.names.get(&id)
     }
 }
 
@@ -39,6 +55,8 @@ impl Names {
 pub(crate) struct Accounts {
     users: Names,
     groups: Names,
+    /// The second of the last event.
+    pub(crate) now: u64,
 }
 
 impl Accounts {
@@ -46,7 +64,8 @@ impl Accounts {
         if user.is_removed {
             self.users.remove(user.container, user.uid);
         } else {
-            self.users.set(user.container, user.uid, user.name);
+            self.users
+                .set(user.container, user.uid, user.name, self.now);
         }
     }
 
@@ -54,8 +73,23 @@ impl Accounts {
         if group.is_removed {
             self.groups.remove(group.container, group.gid);
         } else {
-            self.groups.set(group.container, group.gid, group.name);
+            self.groups
+                .set(group.container, group.gid, group.name, self.now);
         }
+    }
+
+    /// Of how many containers names are known.
+    pub(crate) fn containers(&self) -> usize {
+        self.users
+            .by_container
+            .len()
+            .max(self.groups.by_container.len())
+    }
+
+    /// Forgets the names in containers that are not there, unless they were learnt since a second.
+    pub(crate) fn forget(&mut self, is_there: impl Fn(&[u8]) -> bool, since: u64) {
+        self.users.forget(&is_there, since);
+        self.groups.forget(&is_there, since);
     }
 
     pub(crate) fn user(&self, container: &[u8], uid: u32) -> Option<&Text> {

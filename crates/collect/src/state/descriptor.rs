@@ -117,6 +117,8 @@ pub(crate) struct Descriptor {
     /// Whether a close has begun.
     pub(crate) is_closing: bool,
     pub(crate) close_on_exec: bool,
+    /// Whether a connection has begun, where that is told apart.
+    pub(crate) is_connecting: bool,
     /// The path as the program gave it, for views.
     pub(crate) raw_path: Option<Text>,
     /// The file in the records that its path is, once that was looked up.
@@ -137,6 +139,7 @@ impl Descriptor {
             is_ipv6: false,
             is_closing: false,
             close_on_exec: false,
+            is_connecting: false,
             raw_path: None,
             file: None,
         }

@@ -27,8 +27,8 @@ pub(crate) struct KnownFile {
     pub(crate) device: u64,
     /// How many flows are in progress on it.
     pub(crate) flows: u32,
-    /// When it was used last, as the table counts.
-    used: u64,
+    /// When it was used last, ns since the epoch.
+    pub(crate) used: u64,
     /// Whether the file that is being written holds it as it is now.
     pub(crate) is_written: bool,
 }
@@ -65,9 +65,14 @@ pub(crate) struct Sighting {
 #[derive(Debug, Default)]
 pub(crate) struct Files {
     all: Slab<KnownFile>,
-    by_path: HashMap<(Option<ContainerRef>, Text), FileRef, foldhash::fast::FixedState>,
-    clock: u64,
+    by_path: HashMap<Place, FileRef, foldhash::fast::FixedState>,
+    /// Whether containers and paths are told apart only as one text: see
+    /// [`Quirks::TEXT_KEYS`](crate::Quirks::TEXT_KEYS).
+    pub(crate) are_joined: bool,
 }
+
+/// Where a file is.
+type Place = (Option<ContainerRef>, Text);
 
 impl Files {
     #[inline]
@@ -92,11 +97,10 @@ impl Files {
         containers: &Containers,
         sighting: Sighting,
     ) -> FileRef {
-        self.clock += 1;
-        let key = (container, path.clone());
+        let key = self.place_of(container, path, containers);
         if let Some(file) = self.by_path.get(&key) {
             if let Some(known) = self.all.get_mut(*file) {
-                known.used = self.clock;
+                known.used = sighting.ts;
             }
             return *file;
         }
@@ -110,15 +114,34 @@ impl Files {
             inode: sighting.inode,
             device: sighting.device,
             flows: 0,
-            used: self.clock,
+            used: sighting.ts,
             is_written: false,
         });
         self.by_path.insert(key, file);
         file
     }
 
+    fn place_of(
+        &self,
+        container: Option<ContainerRef>,
+        path: &Text,
+        containers: &Containers,
+    ) -> Place {
+        if container.is_some() && self.are_joined {
+            return (None, [containers.id(container), path].concat().into());
+        }
+        (container, path.clone())
+    }
+
+    pub(crate) fn remove(&mut self, file: FileRef, containers: &Containers) {
+        if let Some(known) = self.all.remove(file) {
+            let place = self.place_of(known.container, &known.path, containers);
+            self.by_path.remove(&place);
+        }
+    }
+
     /// Forgets files without flows: all of them, or the half that was not used for longest. Gives their number.
-    pub(crate) fn forget_unused(&mut self, only_older_half: bool) -> u64 {
+    pub(crate) fn forget_unused(&mut self, only_older_half: bool, containers: &Containers) -> u64 {
         let idle = || self.all.iter().filter(|(_, file)| file.flows == 0);
         let mut used: Vec<u64> = idle().map(|(_, file)| file.used).collect();
         let newest = if only_older_half && !used.is_empty() {
@@ -132,11 +155,13 @@ impl Files {
             .map(|(key, _)| key)
             .collect();
         for file in &old {
-            if let Some(known) = self.all.remove(*file) {
-                self.by_path.remove(&(known.container, known.path));
-            }
+            self.remove(*file, containers);
         }
         old.len() as u64
+    }
+
+    pub(crate) const fn all(&self) -> &Slab<KnownFile> {
+        &self.all
     }
 
     /// Another file begins: what is used there is repeated.

@@ -185,6 +185,8 @@ impl Flow {
 pub(crate) struct Flows {
     all: Slab<Flow>,
     by_thread: HashMap<(Place, i64), FlowRef, foldhash::fast::FixedState>,
+    /// Flows on files by the process and the hash of their key, where the order of the original is kept.
+    by_hash: HashMap<(ProcessRef, u64), FlowRef, foldhash::fast::FixedState>,
     /// The youngest flow of each place.
     by_place: HashMap<Place, FlowRef, foldhash::fast::FixedState>,
     earliest: Option<FlowRef>,
@@ -211,6 +213,21 @@ impl Flows {
     #[inline]
     pub(crate) fn find(&self, place: &Place, tid: i64) -> Option<FlowRef> {
         self.by_thread.get(&(*place, tid)).copied()
+    }
+
+    /// The flow of a process whose key has a hash.
+    pub(crate) fn with_hash(&self, process: ProcessRef, hash: u64) -> Option<FlowRef> {
+        self.by_hash.get(&(process, hash)).copied()
+    }
+
+    pub(crate) fn set_hash(&mut self, process: ProcessRef, hash: u64, flow: FlowRef) {
+        self.by_hash.insert((process, hash), flow);
+    }
+
+    pub(crate) fn clear_hash(&mut self, process: ProcessRef, hash: u64, flow: FlowRef) {
+        if self.by_hash.get(&(process, hash)) == Some(&flow) {
+            self.by_hash.remove(&(process, hash));
+        }
     }
 
     /// The flows of other threads at a place, in the order in which they were begun.

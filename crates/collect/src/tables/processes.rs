@@ -26,6 +26,8 @@ pub(crate) struct ThreadCounts {
     pub(crate) cloned: i64,
     pub(crate) exited: i64,
     pub(crate) errors: i64,
+    /// In which order such counts were begun or exported.
+    pub(crate) number: u64,
 }
 
 /// Flows of a process in the order of the original's tables.
@@ -100,6 +102,8 @@ pub(crate) struct KnownProcess {
     pub(crate) number: u64,
     /// When it was used last, ns since the epoch.
     pub(crate) used: u64,
+    /// The process met before it with the same pid.
+    pub(crate) older_of_pid: Option<ProcessRef>,
 }
 
 impl KnownProcess {
@@ -135,8 +139,7 @@ impl KnownProcess {
             cap_permitted: bits(self.capabilities.permitted),
             cap_effective: bits(self.capabilities.effective),
             cap_inheritable: bits(self.capabilities.inheritable),
-            // The format knows no lower layer here; its fourth bit means a deleted file.
-            exe_flags: (self.exe_flags & 7) as i32,
+            exe_flags: self.exe_flags as i32,
             exe_inode: self.exe_inode as i64,
             exe_ctime: self.exe_changed as i64,
             exe_mtime: self.exe_modified as i64,
@@ -149,7 +152,7 @@ impl KnownProcess {
 pub(crate) struct Processes {
     all: Slab<KnownProcess>,
     by_oid: HashMap<Oid, ProcessRef, foldhash::fast::FixedState>,
-    /// The first process met with a pid.
+    /// The last process met with a pid.
     by_pid: HashMap<i64, ProcessRef, foldhash::fast::FixedState>,
     /// How many processes name each as their parent.
     children: HashMap<Oid, u32, foldhash::fast::FixedState>,
@@ -198,9 +201,18 @@ impl Processes {
         self.by_oid.get(&oid).copied()
     }
 
-    /// The first process met with a pid.
+    /// The last process met with a pid; where the order of the original's table is kept, the first there.
     pub(crate) fn find_by_pid(&self, pid: i64) -> Option<ProcessRef> {
-        self.by_pid.get(&pid).copied()
+        let last = self.by_pid.get(&pid).copied()?;
+        let is_only = self.all.get(last)?.older_of_pid.is_none();
+        match &self.order {
+            Some(order) if !is_only => order.iter().find(|place| {
+                self.all
+                    .get(*place)
+                    .is_some_and(|process| process.oid.hpid == pid)
+            }),
+            _ => Some(last),
+        }
     }
 
     pub(crate) fn insert(&mut self, mut process: KnownProcess) -> ProcessRef {
@@ -215,7 +227,10 @@ impl Processes {
         if let Some(order) = &mut self.order {
             order.insert(order_hash(oid), place);
         }
-        self.by_pid.entry(oid.hpid).or_insert(place);
+        let older = self.by_pid.insert(oid.hpid, place);
+        if let Some(process) = self.all.get_mut(place) {
+            process.older_of_pid = older;
+        }
         place
     }
 
@@ -227,9 +242,7 @@ impl Processes {
         if self.by_oid.get(&process.oid) == Some(&place) {
             self.by_oid.remove(&process.oid);
         }
-        if self.by_pid.get(&process.oid.hpid) == Some(&place) {
-            self.by_pid.remove(&process.oid.hpid);
-        }
+        self.leave_pid(place, &process);
         if let Some(parent) = process.parent
             && let Some(children) = self.children.get_mut(&parent)
         {
@@ -241,8 +254,32 @@ impl Processes {
         Some(process)
     }
 
+    /// Takes a process out of the list of those with its pid.
+    fn leave_pid(&mut self, place: ProcessRef, process: &KnownProcess) {
+        let pid = process.oid.hpid;
+        let mut next = self.by_pid.get(&pid).copied();
+        if next == Some(place) {
+            match process.older_of_pid {
+                Some(older) => self.by_pid.insert(pid, older),
+                None => self.by_pid.remove(&pid),
+            };
+            return;
+        }
+        while let Some(younger) = next.and_then(|next| self.all.get_mut(next)) {
+            if younger.older_of_pid == Some(place) {
+                younger.older_of_pid = process.older_of_pid;
+                return;
+            }
+            next = younger.older_of_pid;
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    pub(crate) const fn all(&self) -> &Slab<KnownProcess> {
+        &self.all
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ProcessRef, &KnownProcess)> {
@@ -269,5 +306,75 @@ impl Processes {
             process.is_written = false;
             process.is_changed = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::empty;
+
+    fn process(create_ts: i64, hpid: i64) -> KnownProcess {
+        KnownProcess {
+            oid: Oid { create_ts, hpid },
+            parent: None,
+            state: ObjectState::REUP,
+            ts: 0,
+            exe: empty(),
+            exe_args: empty(),
+            uid: 0,
+            user: empty(),
+            gid: 0,
+            group: empty(),
+            container: None,
+            is_entry: false,
+            directory: empty(),
+            environment: empty(),
+            comm: empty(),
+            argv: empty(),
+            exe_path: empty(),
+            namespace_pid: 0,
+            process_group: 0,
+            session: 0,
+            terminal: 0,
+            login_uid: 0,
+            capabilities: Capabilities::default(),
+            exe_flags: 0,
+            exe_inode: 0,
+            exe_changed: 0,
+            exe_modified: 0,
+            is_written: false,
+            is_changed: false,
+            has_exited: false,
+            flows: Vec::new(),
+            flow_order: None,
+            threads: None,
+            number: 0,
+            used: 0,
+            older_of_pid: None,
+        }
+    }
+
+    #[test]
+    fn processes_with_the_same_pid_are_all_found() {
+        let mut processes = Processes::default();
+        let places = [1, 2, 3].map(|ts| processes.insert(process(ts, 7)));
+        processes.insert(process(4, 8));
+        assert_eq!(processes.find_by_pid(7), Some(places[2]));
+        processes.remove(places[1]);
+        assert_eq!(processes.find_by_pid(7), Some(places[2]));
+        processes.remove(places[2]);
+        assert_eq!(processes.find_by_pid(7), Some(places[0]));
+        processes.remove(places[0]);
+        assert_eq!(processes.find_by_pid(7), None);
+    }
+
+    #[test]
+    fn the_original_takes_the_first_in_its_table() {
+        let mut processes = Processes::with_order();
+        let places = [1, 2, 3, 4, 5].map(|ts| processes.insert(process(ts, 7)));
+        let first = processes.in_order()[0];
+        assert_ne!(first, places[4], "the last would be found in any case");
+        assert_eq!(processes.find_by_pid(7), Some(first));
     }
 }

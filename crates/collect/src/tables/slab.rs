@@ -84,15 +84,27 @@ impl<T> Slab<T> {
         self.slots.len() - self.free.len()
     }
 
-    /// All values, by index.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots.iter().enumerate().filter_map(|(index, slot)| {
+    /// How many places there are, free ones included.
+    pub(crate) const fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The values at some places.
+    pub(crate) fn at(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = (Key, &T)> {
+        let first = places.start;
+        let slots = self.slots.get(places).unwrap_or_default();
+        slots.iter().enumerate().filter_map(move |(index, slot)| {
             let key = Key {
-                index: index as u32,
+                index: (first + index) as u32,
                 generation: slot.generation,
             };
             slot.value.as_ref().map(|value| (key, value))
         })
+    }
+
+    /// All values, by index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.at(0..self.slots.len())
     }
 
     /// All values, by index.

@@ -21,6 +21,8 @@ pub struct Checker {
     /// Flows with an open, and those with a close.
     pub opened: u64,
     pub closed: u64,
+    /// Records of losses.
+    pub losses: u64,
 }
 
 impl Checker {
@@ -123,6 +125,7 @@ impl RecordSink for Checker {
                 ];
                 self.count(flow.op_flags, ops);
             }
+            Record::Loss(_) => self.losses += 1,
             _ => {}
         }
     }

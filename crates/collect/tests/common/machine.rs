@@ -211,6 +211,7 @@ impl<S: RecordSink> Machine<S> {
                 device: Some(8),
                 inode: Some(77),
                 resolve: None,
+                announced: None,
             }),
         );
     }

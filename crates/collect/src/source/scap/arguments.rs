@@ -152,7 +152,10 @@ pub(super) fn exec<'a>(event: &Upgraded<'a>, enter: Option<&Recorded<'a>>) -> Ex
         inode: named.u64(Name::EXE_INO),
         changed: named.u64(Name::EXE_INO_CTIME),
         modified: named.u64(Name::EXE_INO_MTIME),
-        resolved_path: named.text(Name::TRUSTED_EXEPATH),
+        // Told, and not known, is not the same as not told.
+        resolved_path: event
+            .named(Name::TRUSTED_EXEPATH)
+            .map(|path| path.text().unwrap_or_default()),
         path,
         directory: begins_as_at
             .and_then(|enter| enter.i64(0))

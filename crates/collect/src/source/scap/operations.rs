@@ -116,20 +116,22 @@ pub(super) fn end<'a>(event: &Upgraded<'a>, enter: Option<&Recorded<'a>>) -> Ope
             Some(4),
         ),
         Code::SYSCALL_CLOSE_X => Operation::Close(event.i64(1).map(|fd| fd as i32)),
-        Code::SYSCALL_OPEN_X => open(named, OpenCall::Open, named.path(Name::NAME)),
+        Code::SYSCALL_OPEN_X => open(named, OpenCall::Open, named.path(Name::NAME), enter),
         Code::SYSCALL_OPENAT_2_X => open(
             named,
             OpenCall::OpenAt,
             named.path_at(Name::DIRFD, Name::NAME),
+            enter,
         ),
         Code::SYSCALL_OPENAT2_X => open(
             named,
             OpenCall::OpenAt2,
             named.path_at(Name::DIRFD, Name::NAME),
+            enter,
         ),
-        Code::SYSCALL_CREAT_X => open(named, OpenCall::Create, named.path(Name::NAME)),
+        Code::SYSCALL_CREAT_X => open(named, OpenCall::Create, named.path(Name::NAME), enter),
         Code::SYSCALL_OPEN_BY_HANDLE_AT_X => {
-            open(named, OpenCall::OpenByHandle, named.path(Name::PATH))
+            open(named, OpenCall::OpenByHandle, named.path(Name::PATH), None)
         }
         Code::SYSCALL_CLONE_20_X
         | Code::SYSCALL_FORK_20_X
@@ -173,7 +175,32 @@ fn transfer<'a>(
     })
 }
 
-fn open<'a>(named: Named<'_, 'a>, call: OpenCall, path: Path<'a>) -> Operation<'a> {
+/// What was told of an opening where it began. Writers that told nothing there leave the event empty.
+fn announced<'a>(enter: &Recorded<'a>, is_at: bool) -> Option<Path<'a>> {
+    let first = usize::from(is_at);
+    let has_flags = enter.code() != Code::SYSCALL_CREAT_E;
+    if enter.stored_parameters() < first + 1 + usize::from(has_flags) {
+        return None;
+    }
+    Some(Path {
+        directory: is_at.then(|| enter.i64(0).map(|fd| fd as i32)).flatten(),
+        is_at,
+        path: Some(enter.text(first)?),
+        flags: if has_flags {
+            enter.u32(first + 1)
+        } else {
+            Some(0)
+        },
+        ..Path::default()
+    })
+}
+
+fn open<'a>(
+    named: Named<'_, 'a>,
+    call: OpenCall,
+    path: Path<'a>,
+    enter: Option<&Recorded<'a>>,
+) -> Operation<'a> {
     let flags = match call {
         // The call has no flags of its own: it creates, empties and opens for writing.
         OpenCall::Create => {
@@ -191,6 +218,7 @@ fn open<'a>(named: Named<'_, 'a>, call: OpenCall, path: Path<'a>) -> Operation<'
         device: named.u32(Name::DEV),
         inode: named.u64(Name::INO),
         resolve: named.u32(Name::RESOLVE),
+        announced: enter.and_then(|enter| announced(enter, path.is_at)),
     })
 }
 
