@@ -17,11 +17,13 @@
 //! - What an absent answer means is declared per field by [`Absence`].
 
 mod catalogue;
+mod shown;
 mod value;
 mod view;
 
 pub use catalogue::{
-    Absence, Alias, Argument, Catalogue, Field, Foreign, KindSet, Resolved, Role, Unresolved,
+    Absence, Alias, Argument, Catalogue, Field, Foreign, Keys, KindSet, Resolved, Role, Unresolved,
 };
+pub use shown::Shown;
 pub use value::{Type, Value};
 pub use view::{Arg, FieldId, View, first};
