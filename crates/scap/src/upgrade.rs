@@ -185,7 +185,10 @@ mod tests {
         // Without its enter event the descriptor is not known, and is no number either.
         assert!(exit.upgraded(None).named(Name::FD).is_none());
         assert!(exit.upgraded(None).is_default(2) && !whole.is_default(2));
-        assert_eq!((exit.upgraded(None).told(), enter.upgraded(None).told()), (4, 2));
+        assert_eq!(
+            (exit.upgraded(None).told(), enter.upgraded(None).told()),
+            (4, 2)
+        );
         assert!(exit.upgraded(Some(&exit)).named(Name::FD).is_none());
         let stranger = EventBytes::new(Code::SYSCALL_WRITE_E, 1, 8)
             .parameter(&3_i64.to_le_bytes())

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use serde_json::Value as Json;
-use sysflow_field::{Argument, Arg, Value};
+use sysflow_field::{Arg, Argument, Value};
 
 use super::EventView;
 use crate::tables::containers::KnownContainer;
@@ -171,7 +171,12 @@ impl<'a> EventView<'a> {
     fn write_probe(&self, name: &str, out: &mut Vec<u8>) -> Option<()> {
         let probe = self.facts()?.get(name)?;
         out.extend_from_slice(probe.get("exe")?.as_str()?.as_bytes());
-        for argument in probe.get("args").and_then(Json::as_array).into_iter().flatten() {
+        for argument in probe
+            .get("args")
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+        {
             out.push(b' ');
             out.extend_from_slice(argument.as_str()?.as_bytes());
         }
@@ -190,7 +195,9 @@ impl<'a> EventView<'a> {
             let texts = arguments.into_iter().flatten();
             texts.map(|text| text.as_str().unwrap_or_default().as_bytes())
         };
-        let mut own = self.lineage().take_while(|thread| thread.container == container);
+        let mut own = self
+            .lineage()
+            .take_while(|thread| thread.container == container);
         let is_probe = own.any(|thread| {
             *thread.exe == *exe.as_bytes() && split(&thread.arguments, false).eq(arguments())
         });

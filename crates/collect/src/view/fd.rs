@@ -161,10 +161,7 @@ impl<'a> EventView<'a> {
             write_name(descriptor, out);
         } else if let Operation::Open(open) = &self.event.operation {
             // A failed open is still asked for what it meant.
-            let at = self
-                .arguments
-                .position("dirfd")
-                .filter(|_| open.path.is_at);
+            let at = self.arguments.position("dirfd").filter(|_| open.path.is_at);
             self.write_path(at, open.path.path.unwrap_or_default(), out);
         }
         Some(())

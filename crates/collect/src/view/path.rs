@@ -90,7 +90,9 @@ pub(super) fn absolute_arguments(call: &str) -> Option<[&'static str; 2]> {
 impl<'a> EventView<'a> {
     /// The path with a role, and where the directory is that it starts from, if not the working directory.
     fn path_with(&self, role: PathRole) -> Option<(&'a [u8], Option<usize>)> {
-        let index = self.arguments.position(argument_with(self.event.name, role)?)?;
+        let index = self
+            .arguments
+            .position(argument_with(self.event.name, role)?)?;
         let path = match self.arguments.value(index) {
             RawValue::Path(path) | RawValue::Text(path) => (path, None),
             RawValue::PathAt(path, at) => (path, Some(at)),

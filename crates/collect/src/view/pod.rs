@@ -2,8 +2,8 @@
 
 use sysflow_field::{Argument, Value};
 
-use super::container::{told, write_labels};
 use super::EventView;
+use super::container::{told, write_labels};
 
 /// Labels that the kubelet gives to containers.
 const POD_NAME: &str = "io.kubernetes.pod.name";
@@ -65,7 +65,6 @@ impl<'a> EventView<'a> {
     }
 
     fn sandbox(&self) -> Option<&'a [u8]> {
-        self.fact_text("pod_sandbox_id")
-            .filter(|id| id.is_ascii())
+        self.fact_text("pod_sandbox_id").filter(|id| id.is_ascii())
     }
 }

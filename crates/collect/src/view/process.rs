@@ -140,12 +140,7 @@ pub(super) fn write_joined(list: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-pub(super) fn write_command(
-    name: &[u8],
-    thread: &Thread,
-    always_blank: bool,
-    out: &mut Vec<u8>,
-) {
+pub(super) fn write_command(name: &[u8], thread: &Thread, always_blank: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
     if always_blank || !arguments(thread).is_empty() {
         out.push(b' ');

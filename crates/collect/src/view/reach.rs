@@ -71,7 +71,10 @@ pub(super) fn operations_with(field: FieldId, arg: &Arg) -> Option<u64> {
     let name = FIELDS[usize::from(field.0)].name;
     if name.starts_with("fd.") {
         return Some(bits(|event| {
-            has(event, EventFlags::CREATES_DESCRIPTOR.union(EventFlags::USES_DESCRIPTOR))
+            has(
+                event,
+                EventFlags::CREATES_DESCRIPTOR.union(EventFlags::USES_DESCRIPTOR),
+            )
         }));
     }
     if name.starts_with("fdlist.") {
@@ -106,7 +109,10 @@ fn with_argument(key: &str) -> Option<u64> {
         Ok(0 | 1) => return None,
         Ok(position) => bits(|event| position < event.parameters.len()),
         Err(_) => bits(|event| {
-            let mut names = event.parameters.iter().map(|parameter| parameter.name.text());
+            let mut names = event
+                .parameters
+                .iter()
+                .map(|parameter| parameter.name.text());
             names.any(|name| name == key)
         }),
     })

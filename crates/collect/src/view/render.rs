@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io::Write as _;
 
+use sysflow_event::WORKING_DIRECTORY;
 use sysflow_event::network::{Address, Tuple};
 use sysflow_event::raw::{Base, RawValue};
-use sysflow_event::WORKING_DIRECTORY;
 use sysflow_field::{Shown, Value};
 
 use super::EventView;
@@ -247,19 +247,17 @@ impl EventView<'_> {
             return self.write_joined_path(b"", path, out);
         }
         match at.and_then(|at| number(self.arguments.value(at))) {
-            Some(fd) if fd != i64::from(WORKING_DIRECTORY) => {
-                match self.descriptor_at(fd) {
-                    Some(directory) if directory.path.last() == Some(&b'/') => {
-                        self.write_joined_path(&directory.path, path, out);
-                    }
-                    Some(directory) => with_buffer(|base| {
-                        base.extend_from_slice(&directory.path);
-                        base.push(b'/');
-                        self.write_joined_path(base, path, out);
-                    }),
-                    None => self.write_joined_path(b"<UNKNOWN>", path, out),
+            Some(fd) if fd != i64::from(WORKING_DIRECTORY) => match self.descriptor_at(fd) {
+                Some(directory) if directory.path.last() == Some(&b'/') => {
+                    self.write_joined_path(&directory.path, path, out);
                 }
-            }
+                Some(directory) => with_buffer(|base| {
+                    base.extend_from_slice(&directory.path);
+                    base.push(b'/');
+                    self.write_joined_path(base, path, out);
+                }),
+                None => self.write_joined_path(b"<UNKNOWN>", path, out),
+            },
             _ => self.write_joined_path(&self.threads.directory_of(self.event.tid), path, out),
         }
     }

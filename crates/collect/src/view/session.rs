@@ -40,7 +40,11 @@ event_fields! {
 }
 
 const fn session_of(thread: &Thread) -> i64 {
-    if thread.session == 0 { -1 } else { thread.session }
+    if thread.session == 0 {
+        -1
+    } else {
+        thread.session
+    }
 }
 
 const fn group_of(thread: &Thread) -> i64 {

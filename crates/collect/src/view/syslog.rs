@@ -32,7 +32,9 @@ const FACILITIES: [&str; 24] = [
     "ftp", "ntp", "logaudit", "logalert", "cron", "local0", "local1", "local2", "local3", "local4",
     "local5", "local6", "local7",
 ];
-const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+const SEVERITIES: [&str; 8] = [
+    "emerg", "alert", "crit", "err", "warn", "notice", "info", "debug",
+];
 
 /// A message: `<PRIORITY>TEXT`.
 struct Message<'a> {
@@ -73,7 +75,10 @@ mod tests {
     fn messages_begin_with_their_priority() {
         let message = Message::parse(b"<29>sshd: hello").unwrap();
         assert_eq!((message.priority, message.text), (29, &b"sshd: hello"[..]));
-        assert_eq!((FACILITIES[29 >> 3], SEVERITIES[29 & 7]), ("daemon", "notice"));
+        assert_eq!(
+            (FACILITIES[29 >> 3], SEVERITIES[29 & 7]),
+            ("daemon", "notice")
+        );
         for text in [&b""[..], b"hello", b"<x>hello", b"<29", b"29>"] {
             assert!(Message::parse(text).is_none());
         }

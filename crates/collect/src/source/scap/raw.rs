@@ -206,11 +206,9 @@ fn value<'a>(argument: &Argument<'a>) -> Option<RawValue<'a>> {
         T::RelativeTime => RawValue::Span(argument.u64()?),
         T::Bool => RawValue::Bool(argument.bool()?),
         T::DescriptorList => RawValue::Polled,
-        T::Ipv4Address
-        | T::Ipv6Address
-        | T::Dynamic
-        | T::TextArray
-        | T::TextPairArray => RawValue::Other,
+        T::Ipv4Address | T::Ipv6Address | T::Dynamic | T::TextArray | T::TextPairArray => {
+            RawValue::Other
+        }
     })
 }
 
@@ -233,9 +231,7 @@ fn nothing(parameter: &ParameterInfo) -> RawValue<'static> {
 /// What stands for no bytes at all.
 fn empty(parameter: &ParameterInfo) -> RawValue<'static> {
     match parameter.ty {
-        ParameterType::Bytes | ParameterType::SocketAddress | ParameterType::SocketTuple => {
-            RawValue::Bytes(b"")
-        }
+        ParameterType::Bytes | ParameterType::SocketTuple => RawValue::Bytes(b""),
         _ => RawValue::Unknown,
     }
 }
