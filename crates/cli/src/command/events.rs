@@ -8,7 +8,7 @@ use sysflow_collect::source::scap::ScapSource;
 use sysflow_collect::view::{self, EventView};
 use sysflow_collect::{Collector, Config, EventsOnly};
 use sysflow_export::json::{write_string, write_values};
-use sysflow_field::{Arg, FieldId, View};
+use sysflow_field::{Arg, FieldId, Unresolved, View};
 use sysflow_pipeline::inputs::Input;
 use sysflow_policy::{Condition, Dialect, Evaluator};
 use sysflow_scap::Capture;
@@ -105,7 +105,13 @@ fn fields(names: &str) -> anyhow::Result<Vec<(String, FieldId, Arg)>> {
     names
         .map(|name| match catalogue.resolve(name) {
             Ok(resolved) => Ok((name.to_owned(), resolved.id, resolved.arg)),
-            Err(_) => Err(anyhow::anyhow!("events have no field `{name}`")),
+            Err(Unresolved::Foreign { reason }) => {
+                Err(anyhow::anyhow!("events cannot answer `{name}`: the field {reason}"))
+            }
+            Err(Unresolved::BadArgument { problem }) => Err(anyhow::anyhow!("{name}: {problem}")),
+            Err(Unresolved::Unknown { .. }) => {
+                Err(anyhow::anyhow!("events have no field `{name}`"))
+            }
         })
         .collect()
 }
