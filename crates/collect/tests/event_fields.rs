@@ -54,6 +54,7 @@ fn theirs(answer: &Json) -> String {
             let texts: Vec<String> = texts.iter().map(theirs).collect();
             texts.join(" ")
         }
+        Json::Number(number) if number.is_f64() => number.as_f64().unwrap().to_string(),
         other => other.to_string(),
     }
 }
@@ -75,8 +76,8 @@ fn ours(view: &EventView<'_>, name: &str) -> Option<Option<String>> {
     let catalogue = EventView::catalogue();
     let resolved = catalogue.resolve(name).ok()?;
     let field = catalogue.field(resolved.id);
-    // Falco's own program writes times as numbers too.
-    let shown = if field.ty == Type::Time {
+    // Falco's own program writes numbers as they are, also those that texts show otherwise.
+    let shown = if matches!(field.ty, Type::Time | Type::Fraction) {
         Shown::AsIs
     } else {
         field.shown

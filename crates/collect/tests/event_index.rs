@@ -91,7 +91,7 @@ fn operations_that_a_field_excludes_have_no_value_for_it() {
 fn rules(name: &str, text: String) -> RuleSet<EventView<'static>> {
     let file = SourceFile {
         name: name.into(),
-        text: text.into(),
+        text,
     };
     let options = LoadOptions {
         dialect: Some(Dialect::Falco),
@@ -153,15 +153,13 @@ fn rules_without_a_type_are_narrowed_by_what_they_ask() {
         "fd.types intersects (ipv4)",
         "evt.type = fcntl",
     ];
-    let text: String = conditions
-        .iter()
-        .enumerate()
-        .map(|(number, condition)| {
-            format!(
-                "- rule: r{number}\n  desc: d\n  condition: '{condition}'\n  output: o\n  priority: INFO\n"
-            )
-        })
-        .collect();
+    let rule = |(number, condition): (usize, &&str)| {
+        format!(
+            "- rule: r{number}\n  desc: d\n  condition: '{condition}'\n  output: o\n  priority: INFO\n"
+        )
+    };
+    let items: Vec<String> = conditions.iter().enumerate().map(rule).collect();
+    let text = items.concat();
     let set = rules("narrow", text);
     assert_eq!(set.rules().len(), conditions.len());
     let mut counts = [0; 3];

@@ -25,5 +25,5 @@ pub use catalogue::{
     Absence, Alias, Argument, Catalogue, Field, Foreign, Keys, KindSet, Resolved, Role, Unresolved,
 };
 pub use shown::Shown;
-pub use value::{Type, Value};
+pub use value::{Fraction, Type, Value};
 pub use view::{Arg, FieldId, View, first};

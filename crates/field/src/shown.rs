@@ -22,6 +22,8 @@ pub enum Shown {
     At(u32),
     /// A number, in sixteens.
     Hexadecimal,
+    /// A fraction, to one place.
+    Tenths,
     /// A time: `15:04:05.123456789`.
     Clock,
     /// A time: `15:04:05`.
@@ -50,11 +52,15 @@ impl Shown {
 
     /// Writes one value.
     pub fn write(self, value: &Value<'_>, out: &mut impl fmt::Write) -> fmt::Result {
-        let Value::Int(number) = *value else {
-            return write!(out, "{value}");
+        let number = match *value {
+            Value::Int(number) => number,
+            Value::Fraction(number) if self == Self::Tenths => {
+                return write!(out, "{:.1}", number.0);
+            }
+            _ => return write!(out, "{value}"),
         };
         match self {
-            Self::AsIs | Self::Joined | Self::At(_) => write!(out, "{number}"),
+            Self::AsIs | Self::Joined | Self::At(_) | Self::Tenths => write!(out, "{number}"),
             Self::Hexadecimal => write!(out, "{number:X}"),
             Self::Clock => write_clock(number, true, out),
             Self::ClockSeconds => write_clock(number, false, out),
@@ -142,6 +148,10 @@ mod tests {
     fn other_values_are_shown_as_they_are() {
         assert_eq!(shown(Shown::Hexadecimal, 0xca02), "CA02");
         assert_eq!(shown(Shown::AsIs, -7), "-7");
+        let mut out = String::new();
+        let quarter = Value::Fraction(crate::Fraction(0.28));
+        Shown::Tenths.write(&quarter, &mut out).unwrap();
+        assert_eq!(out, "0.3");
         assert_eq!(Shown::At(0).argument(Arg::None), Arg::Index(0));
         assert_eq!(Shown::At(0).argument(Arg::Index(2)), Arg::Index(2));
         assert_eq!(Shown::Joined.argument(Arg::None), Arg::None);

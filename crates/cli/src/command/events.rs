@@ -105,9 +105,9 @@ fn fields(names: &str) -> anyhow::Result<Vec<(String, FieldId, Arg)>> {
     names
         .map(|name| match catalogue.resolve(name) {
             Ok(resolved) => Ok((name.to_owned(), resolved.id, resolved.arg)),
-            Err(Unresolved::Foreign { reason }) => {
-                Err(anyhow::anyhow!("events cannot answer `{name}`: the field {reason}"))
-            }
+            Err(Unresolved::Foreign { reason }) => Err(anyhow::anyhow!(
+                "events cannot answer `{name}`: the field {reason}"
+            )),
             Err(Unresolved::BadArgument { problem }) => Err(anyhow::anyhow!("{name}: {problem}")),
             Err(Unresolved::Unknown { .. }) => {
                 Err(anyhow::anyhow!("events have no field `{name}`"))

@@ -53,7 +53,10 @@ impl<'a> EventView<'a> {
             .accounts
             .group(self.container_id(), gid)
             .or_else(|| self.accounts.group(b"", gid));
-        known.map_or_else(|| nobody(gid, b"root"), |name| name)
+        match known {
+            Some(name) => name,
+            None => nobody(gid, b"root"),
+        }
     }
 
     /// A user of the container, else of the host.

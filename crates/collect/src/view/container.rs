@@ -15,10 +15,7 @@ event_fields! {
     CONTAINER_FULL_ID = "container.full_id": Text, "Whole id of the container, if it is known."
         => value |v| v.fact_text("full_id").or_else(|| v.id_in_cgroups()).and_then(told);
     CONTAINER_NAME = "container.name": Text, "Name of the container; host outside of any."
-        => value |v| match v.container() {
-            Some(known) => told(&known.name),
-            None => { v.thread?; Some(Value::Text(b"host")) }
-        };
+        => value |v| { v.thread?; v.container().map_or(Some(Value::Text(b"host")), |known| told(&known.name)) };
     CONTAINER_IMAGE = "container.image": Text, "Image with its tag."
         => value |v| told(&v.container()?.image).filter(|image| image.as_text() != Some(b":"));
     CONTAINER_REPOSITORY = "container.image.repository": Text, "Image without its tag."
@@ -152,9 +149,8 @@ impl<'a> EventView<'a> {
         let short = &*self.container()?.id;
         let is_end = |byte: &u8| !byte.is_ascii_hexdigit();
         split(&self.details()?.cgroups, false).find_map(|entry| {
-            let start = entry.windows(short.len()).rposition(|part| part == short)?;
-            let id = entry[start..].split(is_end).next()?;
-            (id.len() > short.len()).then_some(id)
+            let mut runs = entry.split(is_end);
+            runs.find(|run| run.len() > short.len() && run.starts_with(short))
         })
     }
 

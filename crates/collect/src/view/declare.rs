@@ -84,8 +84,8 @@ macro_rules! event_fields {
         ) where
             F: FnMut(sysflow_field::Value<'_>) -> std::ops::ControlFlow<()>,
         {
-            let _ = arg;
             $( const $id: usize = Index::$id as usize; )*
+            let _ = arg;
             match index {
                 $( $id => event_fields!(@$form view, arg, emit, |$($parameter),*| $body), )*
                 _ => {}

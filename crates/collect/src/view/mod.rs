@@ -131,7 +131,7 @@ const COUNT: usize = {
     count
 };
 
-const FIELDS: [Field; COUNT] = {
+static FIELDS: [Field; COUNT] = {
     let mut fields = [declare::BASE; COUNT];
     let (mut next, mut module) = (0, 0);
     while module < MODULES.len() {

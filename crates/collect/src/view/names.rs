@@ -66,7 +66,6 @@ const fn foreign(name: &'static str, reason: &'static str) -> Foreign {
 }
 
 const DNS: &str = "needs names of addresses";
-const DOUBLE: &str = "is a fraction, a type that fields do not have";
 
 /// Fields of Falco that no capture answers. Each covers the names below it.
 pub(super) const FOREIGN: &[Foreign] = &[
@@ -81,8 +80,10 @@ pub(super) const FOREIGN: &[Foreign] = &[
     foreign("fd.sip.name", DNS),
     foreign("fd.lip.name", DNS),
     foreign("fd.rip.name", DNS),
-    foreign("proc.fdusage", DOUBLE),
-    foreign("thread.cpu", DOUBLE),
+    foreign(
+        "thread.cpu",
+        "needs the notices of two seconds about a thread, of which Falco keeps the first",
+    ),
     foreign(
         "thread.exectime",
         "needs every change of threads on a processor",

@@ -2,7 +2,7 @@
 
 use sysflow_event::flags::executable;
 use sysflow_event::snapshot::Usage;
-use sysflow_field::{Arg, Argument, Value};
+use sysflow_field::{Arg, Argument, Fraction, Shown, Value};
 
 use super::EventView;
 use super::fd::{words, write_name};
@@ -69,6 +69,16 @@ event_fields! {
         => value |v| Some(Value::Int(v.threads.descriptors(v.thread?.tid)?.len() as i64));
     PROC_FDLIMIT = "proc.fdlimit": Int, "Number of descriptors that it may have; -1 when unknown."
         => value |v| { v.thread?; Some(Value::Int(v.usage().descriptor_limit.unwrap_or(-1))) };
+    PROC_FDUSAGE = "proc.fdusage": Fraction { shown: Shown::Tenths },
+        "Open descriptors in percent of those that it may have; 0 when that is unknown."
+        => value |v| {
+            let open = v.threads.descriptors(v.thread?.tid)?.len();
+            let usage = match v.usage().descriptor_limit {
+                Some(limit) if limit > 0 => open as f64 * 100.0 / limit as f64,
+                _ => 0.0,
+            };
+            Some(Value::Fraction(Fraction(usage)))
+        };
     PROC_NTHREADS = "proc.nthreads": Int, "Number of threads that are alive."
         => value |v| Some(Value::Int(v.groups.get(&v.thread?.pid).map_or(0, |group| group.alive) as i64));
     PROC_NCHILDS = "proc.nchilds": Int, "Number of threads that are alive besides the main one."

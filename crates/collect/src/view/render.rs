@@ -132,10 +132,7 @@ impl EventView<'_> {
             RawValue::User(number) | RawValue::Group(number) if number == u32::MAX => {
                 write!(out, "-1")
             }
-            RawValue::User(number)
-            | RawValue::Group(number)
-            | RawValue::Named(number)
-            | RawValue::Signal(number) => write!(out, "{number}"),
+
             RawValue::Signals(bits) => {
                 signals::write_set(bits, out);
                 Ok(())
@@ -149,7 +146,11 @@ impl EventView<'_> {
                 Ok(())
             }
             RawValue::Symbols(number, Base::Octal) => write!(out, "{number:04o}"),
-            RawValue::Symbols(number, _) => write!(out, "{number}"),
+            RawValue::User(number)
+            | RawValue::Group(number)
+            | RawValue::Named(number)
+            | RawValue::Signal(number)
+            | RawValue::Symbols(number, _) => write!(out, "{number}"),
             RawValue::Text(text) | RawValue::Path(text) | RawValue::PathAt(text, _) => {
                 out.extend_from_slice(text);
                 Ok(())

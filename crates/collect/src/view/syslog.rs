@@ -76,7 +76,7 @@ mod tests {
         let message = Message::parse(b"<29>sshd: hello").unwrap();
         assert_eq!((message.priority, message.text), (29, &b"sshd: hello"[..]));
         assert_eq!(
-            (FACILITIES[29 >> 3], SEVERITIES[29 & 7]),
+            (FACILITIES[29 / 8], SEVERITIES[29 % 8]),
             ("daemon", "notice")
         );
         for text in [&b""[..], b"hello", b"<x>hello", b"<29", b"29>"] {
