@@ -123,6 +123,8 @@ impl TemplateField {
             0 if self.list && self.zero && !is_joined => out.push_str("()"),
             0 if self.zero => {}
             0 => out.push_str(MISSING),
+            // To Falco, nothing but empty texts is no value.
+            _ if is_joined && out.len() == start => out.push_str(MISSING),
             _ if self.list && !is_joined => out.push(')'),
             _ => {}
         }

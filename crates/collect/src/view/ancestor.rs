@@ -114,6 +114,7 @@ impl<'a> EventView<'a> {
             }
             write_joined(arguments(thread), out);
         }
-        Some(())
+        // To Falco, nothing but empty texts is no value.
+        (!out.is_empty()).then_some(())
     }
 }
