@@ -7,6 +7,7 @@
 //! - [`Type`] and [`Value`]: what an answer can be.
 //! - [`Field`] and [`Catalogue`]: the declared fields of one source of observations, their aliases
 //!   and the well-known names that the source cannot answer.
+//! - [`Shown`]: how texts for people show a field where that is not how its values are written.
 //! - [`View`]: how a program asks one observation. Programs are generic over it and compiled for
 //!   each view, so asking is a jump, not a dynamic call, and allocates nothing.
 //!

@@ -1,8 +1,12 @@
 //! What can be asked of one operation, at the moment at which it ends.
 //!
 //! [`EventView`] is the operation together with the state of its thread, its ancestors and its descriptor.
-//! Its fields have the names and meanings of Falco's; what no capture tells is listed as foreign, with the
-//! reason. A sink that [wants events](crate::RecordSink::WANTS_EVENTS) gets one view for each operation.
+//! Its fields have the names and meanings of Falco's, oddities included; what no capture tells is listed as
+//! foreign, with the reason. A sink that [wants events](crate::RecordSink::WANTS_EVENTS) gets one view for each
+//! operation.
+//!
+//! Texts that must be put together are written into buffers that are lent, so that asking allocates nothing in
+//! the long run; an exception is `fd.types`, for which all descriptors are put in order.
 
 #[macro_use]
 mod declare;
