@@ -39,6 +39,8 @@ struct Event {
 enum Source {
     Own(u8),
     Enter(u8),
+    EnterIfThere(u8),
+    Default,
     Absent,
 }
 
@@ -159,11 +161,15 @@ fn parse_steps(table: &str) -> Steps {
 }
 
 fn parse_source(word: &str) -> Source {
-    let index = |text: &str| text.parse().expect("a source is -, N or eN");
-    match word {
-        "-" => Source::Absent,
-        enter if enter.starts_with('e') => Source::Enter(index(&enter[1..])),
-        own => Source::Own(index(own)),
+    let index = |text: &str| text.parse().expect("a source is -, *, N, eN or eN?");
+    match (word, word.strip_prefix('e')) {
+        ("-", _) => Source::Absent,
+        ("*", _) => Source::Default,
+        (_, Some(enter)) => match enter.strip_suffix('?') {
+            Some(enter) => Source::EnterIfThere(index(enter)),
+            None => Source::Enter(index(enter)),
+        },
+        (own, None) => Source::Own(index(own)),
     }
 }
 
@@ -384,7 +390,9 @@ fn write_upgrade(
     for (target, source) in present.parameters.iter().zip(sources) {
         let text = match *source {
             Source::Absent => "Absent".to_owned(),
+            Source::Default => "Default".to_owned(),
             Source::Enter(index) => format!("Enter({index})"),
+            Source::EnterIfThere(index) => format!("EnterIfThere({index})"),
             // A value that was one of several types became a value of one type.
             Source::Own(index)
                 if event.parameters[usize::from(index)].ty == "dyn" && target.ty != "dyn" =>

@@ -398,6 +398,12 @@ fn fields_and_completions_are_listed() {
             .unwrap()
             .contains(&"EXEC".into())
     );
+    let of_events = json_lines(&sysflow(&["fields", "--events", "--json"]).stdout);
+    assert!(of_events.len() > 250, "{}", of_events.len());
+    let mut meanings = of_events.iter().map(|field| &field["meaning"]);
+    assert!(meanings.all(|meaning| meaning.as_str().is_some_and(|text| text.len() > 5)));
+    let listed = text(&sysflow(&["fields", "--events", "fd.sip"]).stdout);
+    assert!(listed.starts_with("fd.sip  address\n    Address of the server.\n"));
     assert_eq!(sysflow(&["fields", "no such thing"]).status.code(), Some(2));
     for shell in ["bash", "zsh", "fish"] {
         assert!(text(&sysflow(&["completions", shell]).stdout).contains("sysflow"));

@@ -45,8 +45,16 @@ pub enum RawValue<'a> {
     Bytes(&'a [u8]),
     /// Flags or a value of a set: see [`RawArguments::write_names`].
     Symbols(u32, Base),
-    /// A number that stands for a name: a signal, a system call.
+    /// A number that stands for a name, such as that of a system call.
     Named(u32),
+    /// A signal.
+    Signal(u32),
+    /// Signals, a bit for each: the lowest bit is signal 1.
+    Signals(u32),
+    /// A point in time, ns since the epoch.
+    Time(u64),
+    /// Descriptors with the events that they are polled for: see [`RawArguments::each_polled`].
+    Polled,
     /// The address of a socket.
     Address(Address<'a>),
     /// Both ends of a connection.
@@ -130,7 +138,7 @@ pub trait RawArguments {
     /// What is known of the operation by its kind.
     fn class(&self) -> Class;
 
-    /// The number of arguments that such an operation has.
+    /// The number of arguments that the source tells of the operation, known or not.
     fn count(&self) -> usize;
 
     /// The name of the argument at a position below [`count`](Self::count).
@@ -141,6 +149,11 @@ pub trait RawArguments {
 
     /// Appends the names that stand for the value of an argument; nothing where it has none.
     fn write_names(&self, index: usize, out: &mut Vec<u8>);
+
+    /// Visits the descriptors of an argument that is [`RawValue::Polled`], with the events as bits.
+    fn each_polled(&self, index: usize, visit: &mut dyn FnMut(i64, u32)) {
+        let _ = (index, visit);
+    }
 
     /// The position of the argument with a name.
     fn position(&self, name: &str) -> Option<usize> {

@@ -54,6 +54,10 @@ pub struct User<'a> {
     pub uid: u32,
     /// The name.
     pub name: &'a [u8],
+    /// The home directory.
+    pub home: &'a [u8],
+    /// The shell.
+    pub shell: &'a [u8],
     /// The container in which it holds; empty for the host.
     pub container: &'a [u8],
     /// Whether the user was removed.
@@ -208,4 +212,7 @@ pub struct Container<'a> {
     pub is_privileged: bool,
     /// The pod that it belongs to.
     pub pod_id: Option<&'a [u8]>,
+    /// All that the runtime tells, as JSON text of an object with the keys of Falco's container events; empty
+    /// where it tells no more.
+    pub metadata: &'a [u8],
 }

@@ -59,11 +59,13 @@ fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a value: integers and booleans as they are, everything else as a string.
+/// Appends a value: numbers and booleans as they are, everything else as a string.
 pub fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Text(text) => write_string(text, out),
         Value::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        Value::Fraction(number) if !number.0.is_finite() => out.extend_from_slice(b"null"),
+        Value::Fraction(_) => value.with_text(|text| out.extend_from_slice(text)),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Ip(_) => value.with_text(|text| write_string(text, out)),

@@ -1,6 +1,6 @@
 //! The declared fields of one source of observations.
 
-use crate::{Arg, FieldId, Type};
+use crate::{Arg, FieldId, Shown, Type};
 
 /// What argument a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,8 @@ pub struct Field {
     pub kinds: KindSet,
     /// All texts that the field can have, or empty when the set is open.
     pub domain: &'static [&'static str],
+    /// How texts for people show it.
+    pub shown: Shown,
     /// Meaning, with units.
     pub doc: &'static str,
 }
@@ -131,8 +133,31 @@ pub struct Catalogue {
     pub kinds: &'static [&'static str],
     /// The operations, as [`Role::Operation`] fields spell them, with the bits that they stand for.
     pub operations: &'static [(&'static str, u64)],
+    /// What an operation that is not listed stands for, if all others have that bit in common.
+    pub other_operations: Option<u64>,
     /// The prefix that users may leave out of names (`sf.`).
     pub default_prefix: &'static str,
+    /// What the argument of a field that needs one decides.
+    pub keys: Keys,
+}
+
+/// What depends on the argument of a field that [needs one](Argument::Key).
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    /// The field that answers for a dotted argument, for values of another type as an other one; `None` where
+    /// no observation has such an argument.
+    pub field: fn(FieldId, &str) -> Option<FieldId>,
+    /// The operations of which an observation must stand for at least one to have a value, as bits of
+    /// [`Catalogue::operations`]; `None` where that is not known.
+    pub operations: fn(FieldId, &Arg) -> Option<u64>,
+}
+
+impl Keys {
+    /// Any argument goes, and tells nothing.
+    pub const ANY: Self = Self {
+        field: |field, _| Some(field),
+        operations: |_, _| None,
+    };
 }
 
 /// A name that was found.
@@ -201,7 +226,7 @@ impl Catalogue {
         if bracketed.is_none()
             && let Some(resolved) = self.resolve_dotted(name)
         {
-            return Ok(resolved);
+            return resolved;
         }
         match self
             .foreign
@@ -239,7 +264,7 @@ impl Catalogue {
             .operations
             .iter()
             .find(|(known, _)| known.as_bytes() == name);
-        found.map(|(_, bits)| *bits)
+        found.map(|(_, bits)| *bits).or(self.other_operations)
     }
 
     /// The kind that a [`Role::Kind`] field spells `name`.
@@ -248,7 +273,7 @@ impl Catalogue {
         u32::try_from(position).ok()
     }
 
-    fn resolve_dotted(&self, name: &str) -> Option<Resolved> {
+    fn resolve_dotted(&self, name: &str) -> Option<Result<Resolved, Unresolved>> {
         let split_points = name.rmatch_indices('.').map(|(at, _)| at);
         for at in split_points {
             let (base, rest) = (&name[..at], &name[at + 1..]);
@@ -258,9 +283,12 @@ impl Catalogue {
             if let Some(id) = found
                 && !rest.is_empty()
             {
-                return Some(Resolved {
-                    id,
-                    arg: Arg::Key(rest.into()),
+                let arg = Arg::Key(rest.into());
+                return Some(match (self.keys.field)(id, rest) {
+                    Some(id) => Ok(Resolved { id, arg }),
+                    None => Err(Unresolved::BadArgument {
+                        problem: format!("no observation has `{rest}` of {base}"),
+                    }),
                 });
             }
         }
@@ -332,6 +360,7 @@ mod tests {
         role: Role::Plain,
         kinds: KindSet::ALL,
         domain: &[],
+        shown: Shown::AsIs,
         doc: "",
     };
 
@@ -368,7 +397,12 @@ mod tests {
         }],
         kinds: &["PE"],
         operations: &[("EXEC", 2)],
+        other_operations: None,
         default_prefix: "sf.",
+        keys: Keys {
+            field: |id, key| (key != "nothing").then_some(id),
+            ..Keys::ANY
+        },
     };
 
     fn id(text: &str) -> u16 {
@@ -403,6 +437,10 @@ mod tests {
         ));
         assert!(matches!(
             CATALOGUE.resolve("evt.arg"),
+            Err(Unresolved::BadArgument { .. })
+        ));
+        assert!(matches!(
+            CATALOGUE.resolve("evt.arg.nothing"),
             Err(Unresolved::BadArgument { .. })
         ));
         assert!(matches!(

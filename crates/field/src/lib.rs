@@ -7,6 +7,7 @@
 //! - [`Type`] and [`Value`]: what an answer can be.
 //! - [`Field`] and [`Catalogue`]: the declared fields of one source of observations, their aliases
 //!   and the well-known names that the source cannot answer.
+//! - [`Shown`]: how texts for people show a field where that is not how its values are written.
 //! - [`View`]: how a program asks one observation. Programs are generic over it and compiled for
 //!   each view, so asking is a jump, not a dynamic call, and allocates nothing.
 //!
@@ -17,11 +18,13 @@
 //! - What an absent answer means is declared per field by [`Absence`].
 
 mod catalogue;
+mod shown;
 mod value;
 mod view;
 
 pub use catalogue::{
-    Absence, Alias, Argument, Catalogue, Field, Foreign, KindSet, Resolved, Role, Unresolved,
+    Absence, Alias, Argument, Catalogue, Field, Foreign, Keys, KindSet, Resolved, Role, Unresolved,
 };
-pub use value::{Type, Value};
+pub use shown::Shown;
+pub use value::{Fraction, Type, Value};
 pub use view::{Arg, FieldId, View, first};

@@ -1,6 +1,8 @@
 //! Types and values of fields.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -25,6 +27,8 @@ pub enum Type {
     Time,
     /// A span of time in nanoseconds.
     Duration,
+    /// A number that need not be whole.
+    Fraction,
     /// True or false.
     Bool,
     /// An IPv4 or IPv6 address.
@@ -56,6 +60,7 @@ impl Type {
             Self::Proto => "protocol",
             Self::Time => "time",
             Self::Duration => "duration",
+            Self::Fraction => "fraction",
             Self::Bool => "boolean",
             Self::Ip => "address",
         }
@@ -68,6 +73,7 @@ impl Type {
         match self {
             Self::Text | Self::Path | Self::Json | Self::Ip => Value::Text(b""),
             Self::Int | Self::Port | Self::Proto | Self::Time | Self::Duration => Value::Int(0),
+            Self::Fraction => Value::Fraction(Fraction(0.0)),
             Self::Bool => Value::Bool(false),
         }
     }
@@ -79,6 +85,42 @@ impl fmt::Display for Type {
     }
 }
 
+/// A number that need not be whole. All of them have an order, as IEEE 754 defines it for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Fraction(pub f64);
+
+impl PartialEq for Fraction {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Fraction {}
+
+impl PartialOrd for Fraction {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Fraction {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl Hash for Fraction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
 /// One answer of a field, borrowed from the observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -86,14 +128,29 @@ pub enum Value<'a> {
     Text(&'a [u8]),
     /// An integer, a time or a duration.
     Int(i64),
+    /// A number that need not be whole.
+    Fraction(Fraction),
     /// True or false.
     Bool(bool),
     /// An address.
     Ip(IpAddr),
 }
 
-/// Longest text that a value other than [`Value::Text`] can have: an IPv6 address.
+/// Longest text that a value other than text and fractions can have: an IPv6 address.
 const LONGEST_RENDERED: usize = 64;
+
+/// Longest text that a fraction can have: the smallest of them.
+const LONGEST_FRACTION: usize = 1080;
+
+/// As [`Value::with_text`], for fractions.
+fn with_fraction<R>(number: Fraction, use_text: impl FnOnce(&[u8]) -> R) -> R {
+    let mut buffer = [0_u8; LONGEST_FRACTION];
+    let mut rest = &mut buffer[..];
+    // The buffer is longer than any of these can be, so writing cannot fail.
+    let _ = write!(rest, "{number}");
+    let unused = rest.len();
+    use_text(&buffer[..LONGEST_FRACTION - unused])
+}
 
 impl<'a> Value<'a> {
     /// Calls `use_text` with the value as text, without allocating.
@@ -105,6 +162,7 @@ impl<'a> Value<'a> {
         // The buffer is longer than any of these can be, so writing cannot fail.
         let _ = match self {
             Self::Text(text) => return use_text(text),
+            Self::Fraction(number) => return with_fraction(*number, use_text),
             Self::Bool(true) => return use_text(b"true"),
             Self::Bool(false) => return use_text(b"false"),
             Self::Int(number) => write!(rest, "{number}"),
@@ -136,6 +194,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::Int(number) => *number == 0,
+            Self::Fraction(number) => number.0 == 0.0,
             Self::Bool(flag) => !*flag,
             Self::Ip(_) => false,
         }
@@ -147,6 +206,7 @@ impl fmt::Display for Value<'_> {
         match self {
             Self::Text(text) => fmt::Display::fmt(BStr::new(text), f),
             Self::Int(number) => fmt::Display::fmt(number, f),
+            Self::Fraction(number) => fmt::Display::fmt(number, f),
             Self::Bool(flag) => fmt::Display::fmt(flag, f),
             Self::Ip(address) => fmt::Display::fmt(address, f),
         }
@@ -163,6 +223,8 @@ mod tests {
             |value: Value<'_>| value.with_text(|text| String::from_utf8_lossy(text).into_owned());
         assert_eq!(text(Value::Text(b"a,b")), "a,b");
         assert_eq!(text(Value::Int(i64::MIN)), "-9223372036854775808");
+        assert_eq!(text(Value::Fraction(Fraction(0.25))), "0.25");
+        assert_eq!(text(Value::Fraction(Fraction(-5e-324))).len(), 327);
         assert_eq!(text(Value::Bool(true)), "true");
         assert_eq!(text(Value::Ip("10.1.2.3".parse().unwrap())), "10.1.2.3");
         let longest = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";

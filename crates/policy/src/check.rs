@@ -359,7 +359,14 @@ impl Compiler {
                 Comparison::Order(order)
             }
         };
-        let class = |ty: Type| (ty.is_text(), ty.is_integer() || ty == Type::Bool);
+        let class = |ty: Type| {
+            let is_fraction = ty == Type::Fraction;
+            (
+                ty.is_text(),
+                ty.is_integer() || ty == Type::Bool,
+                is_fraction,
+            )
+        };
         let same_class = class(left.field.ty) == class(right.field.ty);
         let needs_same =
             scope.dialect == Dialect::Falco || matches!(comparison, Comparison::Order(_));

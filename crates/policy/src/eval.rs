@@ -66,6 +66,29 @@ impl Evaluator {
         Outcome::Matched(matched)
     }
 
+    /// Finds what [`rules`](Self::rules) finds, but asks every enabled rule: to see that the index loses none.
+    pub fn rules_without_index<'r, V: View>(
+        &mut self,
+        set: &'r RuleSet<V>,
+        view: &V,
+        mut on_match: impl FnMut(RuleId, &'r Rule<V>),
+    ) -> Outcome {
+        self.begin(&set.program);
+        for root in &set.drop_roots {
+            if self.holds(&set.program, *root, view) {
+                return Outcome::Dropped;
+            }
+        }
+        let mut matched = 0;
+        for (number, (rule, root)) in set.rules.iter().zip(&set.rule_roots).enumerate() {
+            if rule.enabled && self.holds(&set.program, *root, view) {
+                matched += 1;
+                on_match(RuleId(number as u32), rule);
+            }
+        }
+        Outcome::Matched(matched)
+    }
+
     /// Forgets all answers.
     fn begin(&mut self, program: &Program) {
         if self.answers.len() < program.nodes.len() {

@@ -103,6 +103,10 @@ impl Compiler {
             }
             return Some(specs);
         }
+        if ty == Type::Fraction {
+            let fractions = self.converted(words, literal::fraction, scope)?;
+            return Some(vec![Spec::Fractions(fractions)]);
+        }
         let dialect = scope.dialect;
         let numbers = self.converted(
             words,
@@ -143,6 +147,10 @@ impl Compiler {
             (Type::Ip, _) | (Type::Bool, Dialect::Falco) => {
                 self.misfit(check, left, scope);
                 return None;
+            }
+            (Type::Fraction, _) => {
+                let numbers = self.converted(words, literal::fraction, scope)?;
+                Spec::FractionOrder(order, *numbers.first()?)
             }
             (ty, dialect) => {
                 let numbers: BTreeSet<i64> = self.converted(

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sysflow_field::Type;
+use sysflow_field::{Fraction, Type};
 
 use crate::Dialect;
 
@@ -93,6 +93,15 @@ pub(crate) fn integer(word: &str, ty: Type) -> Result<i64, String> {
             "`{word}` is not a time in nanoseconds since the epoch"
         )),
         (_, Err(_)) => Err(format!("`{word}` is not a whole number")),
+    }
+}
+
+/// The number that a word means to a field of fractions.
+pub(crate) fn fraction(word: &str) -> Result<Fraction, String> {
+    match word.parse::<f64>() {
+        // There is one zero.
+        Ok(number) if number.is_finite() => Ok(Fraction(number + 0.0)),
+        _ => Err(format!("`{word}` is not a number")),
     }
 }
 
@@ -193,6 +202,9 @@ mod tests {
         assert_eq!(integer("UDP", Type::Proto), Ok(17));
         assert_eq!(integer("100ms", Type::Duration), Ok(100_000_000));
         assert_eq!(integer("7", Type::Duration), Ok(7));
+        assert_eq!(fraction("-0"), Ok(Fraction(0.0)));
+        assert_eq!(fraction("12.5"), Ok(Fraction(12.5)));
+        assert!(fraction("nan").is_err() && fraction("1e999").is_err() && fraction("x").is_err());
         for (word, ty) in [
             ("abc", Type::Int),
             ("0x10", Type::Int),

@@ -234,8 +234,11 @@ fn compile<V: View>(
         .iter()
         .map(|(_, _, root, _, kinds)| kinds.intersection(builder.if_true(*root).kinds))
         .collect();
-    let rule_roots = compiled_rules.iter().map(|(_, _, root, ..)| *root);
-    let roots: Vec<NodeId> = compiled_drops.iter().copied().chain(rule_roots).collect();
+    let rule_roots: Vec<NodeId> = compiled_rules
+        .iter()
+        .map(|(_, _, root, ..)| *root)
+        .collect();
+    let roots = [&compiled_drops[..], &rule_roots[..]].concat();
     let program = builder.finish(&roots);
     let rules = compiled_rules
         .into_iter()
@@ -252,6 +255,8 @@ fn compile<V: View>(
         program,
         rule_index,
         drop_index,
+        rule_roots,
+        drop_roots: compiled_drops,
     };
     (set, Diagnostics::new(problems, sources))
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use sysflow_field::{Absence, Arg, Field, FieldId, Value};
+use sysflow_field::{Absence, Arg, Field, FieldId, Fraction, Value};
 
 use crate::json::JsonPath;
 use crate::literal::Network;
@@ -60,6 +60,10 @@ pub(crate) enum Spec {
     Integers(BTreeSet<i64>),
     /// A number less or greater than this one.
     IntegerOrder(Order, i64),
+    /// One of these fractions.
+    Fractions(BTreeSet<Fraction>),
+    /// A fraction less or greater than this one.
+    FractionOrder(Order, Fraction),
     /// An address in one of these networks.
     Networks(BTreeSet<Network>),
 }
@@ -79,6 +83,7 @@ impl Spec {
             | (Self::EndsWith(a), Self::EndsWith(b))
             | (Self::Below(a), Self::Below(b)) => join(a, b),
             (Self::Integers(a), Self::Integers(b)) => join(a, b),
+            (Self::Fractions(a), Self::Fractions(b)) => join(a, b),
             (Self::Networks(a), Self::Networks(b)) => join(a, b),
             _ => false,
         }
@@ -91,6 +96,8 @@ impl Spec {
             | Self::NotZero
             | Self::Integers(_)
             | Self::IntegerOrder(..)
+            | Self::Fractions(_)
+            | Self::FractionOrder(..)
             | Self::TextOrder(..) => 1,
             Self::Equals(texts) => 2 + u32::from(texts.len() > 8),
             Self::Networks(networks) => 2 + networks.len().min(20) as u32,
@@ -132,6 +139,9 @@ impl Comparison {
             (Self::Equal, Value::Text(left), Value::Text(right)) => left == right,
             (Self::Equal, Value::Int(left), Value::Int(right)) => left == right,
             (Self::Order(order), Value::Text(left), Value::Text(right)) => order.holds(left, right),
+            (Self::Order(order), Value::Fraction(left), Value::Fraction(right)) => {
+                order.holds(left, right)
+            }
             (Self::Order(order), ..) => match (left.as_int(), right.as_int()) {
                 (Some(left), Some(right)) => order.holds(&left, &right),
                 _ => false,

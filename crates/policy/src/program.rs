@@ -315,6 +315,12 @@ impl Builder {
             }
             _ => None,
         };
+        let operations = operations.or_else(|| {
+            let narrow = self.catalogue.keys.operations;
+            fails_on_nothing(field, test)
+                .then(|| narrow(question.field, &question.arg))
+                .flatten()
+        });
         (Reach { kinds, operations }, Reach::ALL)
     }
 

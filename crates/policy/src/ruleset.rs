@@ -103,6 +103,9 @@ pub struct RuleSet<V: View> {
     pub(crate) program: Program,
     pub(crate) rule_index: Index,
     pub(crate) drop_index: Index,
+    /// The conditions, without regard to the index.
+    pub(crate) rule_roots: Vec<NodeId>,
+    pub(crate) drop_roots: Vec<NodeId>,
 }
 
 impl<V: View> RuleSet<V> {
@@ -142,6 +145,13 @@ impl<V: View> RuleSet<V> {
     /// How many well-formed items the files hold.
     pub const fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How many rules the index leaves to be asked about an observation.
+    pub fn candidates(&self, view: &V) -> usize {
+        self.rule_index
+            .candidates(view.kind() as usize, view.operations())
+            .count()
     }
 
     /// How many enabled drop rules there are.

@@ -1,10 +1,9 @@
 //! Output texts of rules, with tokens such as `%proc.name` for fields (Falco rules language).
 
-use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use sysflow_field::{Absence, Arg, Argument, Catalogue, FieldId, Unresolved, Value, View};
+use sysflow_field::{Absence, Arg, Argument, Catalogue, FieldId, Shown, Unresolved, Value, View};
 
 use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic};
@@ -27,8 +26,9 @@ pub struct TemplateField {
     /// Its argument.
     pub arg: Arg,
     path: Option<JsonPath>,
-    /// Whether all values are printed, in parentheses.
+    /// Whether all values are printed, in parentheses or joined.
     list: bool,
+    shown: Shown,
     zero: bool,
     /// Cut or padded to so many characters.
     width: Option<usize>,
@@ -96,13 +96,17 @@ impl TemplateField {
     pub fn render<V: View>(&self, view: &V, out: &mut String) {
         let start = out.len();
         let mut count = 0;
+        let is_joined = self.shown == Shown::Joined;
         let mut push = |value: &Value<'_>, out: &mut String| {
-            if self.list {
-                out.push(if count == 0 { '(' } else { ',' });
+            match (self.list, is_joined, count) {
+                (true, true, 1..) => out.push(' '),
+                (true, false, 0) => out.push('('),
+                (true, false, _) => out.push(','),
+                _ => {}
             }
             count += 1;
             // Writing to a string cannot fail.
-            let _ = write!(out, "{value}");
+            let _ = self.shown.write(value, out);
             if self.list {
                 ControlFlow::Continue(())
             } else {
@@ -116,10 +120,12 @@ impl TemplateField {
             }),
         });
         match count {
-            0 if self.list && self.zero => out.push_str("()"),
+            0 if self.list && self.zero && !is_joined => out.push_str("()"),
             0 if self.zero => {}
             0 => out.push_str(MISSING),
-            _ if self.list => out.push(')'),
+            // To Falco, nothing but empty texts is no value.
+            _ if is_joined && out.len() == start => out.push_str(MISSING),
+            _ if self.list && !is_joined => out.push(')'),
             _ => {}
         }
         if let Some(width) = self.width {
@@ -216,13 +222,14 @@ impl Parser<'_, '_> {
                         Err(_) => continue,
                     }
                 }
-                arg => (arg, None),
+                arg => (field.shown.argument(arg), None),
             };
             self.parts.push(Part::Field(self.fields.len()));
             self.fields.push(TemplateField {
                 name: name[..length].to_owned(),
                 field: resolved.id,
                 list: field.list && arg == Arg::None && path.is_none(),
+                shown: field.shown,
                 zero: field.absence == Absence::Zero,
                 arg,
                 path,

@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
-use sysflow_field::Value;
+use sysflow_field::{Fraction, Value};
 
 use crate::literal::Network;
 use crate::predicate::{Order, Spec, Texts};
@@ -37,6 +37,8 @@ pub(crate) enum Test {
     IntegersFew(Box<[i64]>),
     IntegersMany(HashSet<i64, RandomState>),
     IntegerOrder(Order, i64),
+    Fractions(Box<[Fraction]>),
+    FractionOrder(Order, Fraction),
     Networks(Box<[Network]>),
 }
 
@@ -68,6 +70,8 @@ impl Test {
                 _ => Self::IntegersMany(numbers.iter().copied().collect()),
             },
             Spec::IntegerOrder(order, number) => Self::IntegerOrder(*order, *number),
+            Spec::Fractions(numbers) => Self::Fractions(numbers.iter().copied().collect()),
+            Spec::FractionOrder(order, number) => Self::FractionOrder(*order, *number),
             Spec::Networks(networks) => Self::Networks(networks.iter().copied().collect()),
         })
     }
@@ -88,6 +92,12 @@ impl Test {
             Self::IntegerOrder(order, number) => value
                 .as_int()
                 .is_some_and(|value| order.holds(&value, number)),
+            Self::Fractions(numbers) => {
+                matches!(value, Value::Fraction(value) if numbers.contains(value))
+            }
+            Self::FractionOrder(order, number) => {
+                matches!(value, Value::Fraction(value) if order.holds(value, number))
+            }
             Self::Networks(networks) => match value {
                 Value::Ip(address) => networks.iter().any(|network| network.contains(*address)),
                 _ => false,

@@ -17,6 +17,7 @@ const BASE: Field = Field {
     role: Role::Plain,
     kinds: KindSet::ALL,
     domain: &[],
+    shown: sysflow_field::Shown::AsIs,
     doc: "",
 };
 
@@ -99,7 +100,9 @@ static CATALOGUE: Catalogue = Catalogue {
     }],
     kinds: &["PE", "FF", "NF"],
     operations: OPERATIONS,
+    other_operations: None,
     default_prefix: "sf.",
+    keys: sysflow_field::Keys::ANY,
 };
 
 /// An observation.

@@ -217,12 +217,7 @@ pub(crate) fn is_fitting(
     match value {
         RawValue::Unknown => true,
         RawValue::Signed(_, own) => matches!(ty, T::I8 | T::I16 | T::I32 | T::I64) && own == base,
-        RawValue::Unsigned(_, own) => {
-            matches!(
-                ty,
-                T::U8 | T::U16 | T::U32 | T::U64 | T::AbsoluteTime | T::SignalSet
-            ) && own == base
-        }
+        RawValue::Unsigned(_, own) => matches!(ty, T::U8 | T::U16 | T::U32 | T::U64) && own == base,
         RawValue::Result(_) => ty == T::Errno,
         RawValue::Descriptor(_) => matches!(ty, T::Descriptor | T::Descriptor32),
         RawValue::Process(_) => matches!(ty, T::Process | T::Process32),
@@ -238,7 +233,11 @@ pub(crate) fn is_fitting(
                 T::Flags8 | T::Flags16 | T::Flags32 | T::Enum8 | T::Enum16 | T::Enum32 | T::Mode
             ) && own == base
         }
-        RawValue::Named(_) => matches!(ty, T::SystemCall | T::Signal),
+        RawValue::Named(_) => ty == T::SystemCall,
+        RawValue::Signal(_) => ty == T::Signal,
+        RawValue::Signals(_) => ty == T::SignalSet,
+        RawValue::Time(_) => ty == T::AbsoluteTime,
+        RawValue::Polled => false,
         RawValue::Address(_) => ty == T::SocketAddress,
         RawValue::Tuple(_) => ty == T::SocketTuple,
         RawValue::Bool(_) => ty == T::Bool,

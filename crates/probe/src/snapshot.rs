@@ -52,15 +52,19 @@ pub(crate) fn machine<O: Observer>(observer: &mut O) {
 
 /// Tells the users and groups of the host.
 pub(crate) fn accounts<O: Observer>(observer: &mut O) {
-    for_each_account("/etc/passwd", |name, uid| {
+    for_each_account("/etc/passwd", |name, uid, rest| {
+        // Group, comment, home, shell.
+        let mut rest = rest.split(|byte| *byte == b':').skip(2);
         observer.snapshot(&Snapshot::User(User {
             uid,
             name,
+            home: rest.next().unwrap_or_default(),
+            shell: rest.next().unwrap_or_default(),
             container: b"",
             is_removed: false,
         }));
     });
-    for_each_account("/etc/group", |name, gid| {
+    for_each_account("/etc/group", |name, gid, _| {
         observer.snapshot(&Snapshot::Group(Group {
             gid,
             name,
@@ -70,18 +74,18 @@ pub(crate) fn accounts<O: Observer>(observer: &mut O) {
     });
 }
 
-/// Lines of `name:password:number:…`. A file that is not there has none.
-fn for_each_account(path: &str, mut each: impl FnMut(&[u8], u32)) {
+/// Name, number and rest of lines of `name:password:number:rest`. A file that is not there has none.
+fn for_each_account(path: &str, mut each: impl FnMut(&[u8], u32, &[u8])) {
     let text = std::fs::read(path).unwrap_or_default();
     for line in text.split(|byte| *byte == b'\n') {
-        let mut parts = line.split(|byte| *byte == b':');
+        let mut parts = line.splitn(4, |byte| *byte == b':');
         let name = parts.next().unwrap_or_default();
         let number = parts
             .nth(1)
             .and_then(|number| std::str::from_utf8(number).ok())
             .and_then(|number| number.parse().ok());
         if let Some(number) = number.filter(|_| !name.is_empty()) {
-            each(name, number);
+            each(name, number, parts.next().unwrap_or_default());
         }
     }
 }

@@ -16,8 +16,12 @@ pub(crate) enum Source {
     Own(u8),
     /// From this dynamic parameter of its own, without the selector.
     OwnSelected(u8),
-    /// From this parameter of the enter event.
+    /// From this parameter of the enter event. Other readers take zero where there is no enter event.
     Enter(u8),
+    /// From this parameter of the enter event.
+    EnterIfThere(u8),
+    /// Its writers had none of it: zero, or empty.
+    Default,
     /// Nobody knows it.
     Absent,
 }
@@ -91,6 +95,27 @@ impl<'a> Upgraded<'a> {
         &self.event
     }
 
+    /// How many of the parameters the event has: writers stop where they know no more.
+    pub fn told(&self) -> usize {
+        if self.sources.is_empty() {
+            self.event.stored_parameters()
+        } else {
+            self.sources.len()
+        }
+    }
+
+    /// Whether a parameter is one of which the writer had nothing, or one that the missing enter event would
+    /// tell. Other readers take it for zero.
+    pub fn is_default(&self, index: usize) -> bool {
+        match self.sources.get(index) {
+            Some(Source::Default) => true,
+            Some(Source::Enter(other)) => self
+                .enter
+                .is_none_or(|enter| enter.bytes(usize::from(*other)).is_none()),
+            _ => false,
+        }
+    }
+
     /// Whether the event is stored in an older form.
     pub const fn is_changed(&self) -> bool {
         !self.sources.is_empty()
@@ -109,8 +134,10 @@ impl<'a> Arguments<'a> for Upgraded<'a> {
         match *self.sources.get(index)? {
             Source::Own(own) => self.event.bytes(usize::from(own)),
             Source::OwnSelected(own) => self.event.bytes(usize::from(own))?.get(1..),
-            Source::Enter(other) => self.enter?.bytes(usize::from(other)),
-            Source::Absent => None,
+            Source::Enter(other) | Source::EnterIfThere(other) => {
+                self.enter?.bytes(usize::from(other))
+            }
+            Source::Default | Source::Absent => None,
         }
     }
 }
@@ -157,6 +184,11 @@ mod tests {
 
         // Without its enter event the descriptor is not known, and is no number either.
         assert!(exit.upgraded(None).named(Name::FD).is_none());
+        assert!(exit.upgraded(None).is_default(2) && !whole.is_default(2));
+        assert_eq!(
+            (exit.upgraded(None).told(), enter.upgraded(None).told()),
+            (4, 2)
+        );
         assert!(exit.upgraded(Some(&exit)).named(Name::FD).is_none());
         let stranger = EventBytes::new(Code::SYSCALL_WRITE_E, 1, 8)
             .parameter(&3_i64.to_le_bytes())
@@ -286,11 +318,13 @@ mod tests {
                 for (target, source) in present.parameters.iter().zip(upgrade.sources) {
                     let from = match *source {
                         Source::Own(index) => &info.parameters[usize::from(index)],
-                        Source::Enter(index) => match enter.parameters.get(usize::from(index)) {
-                            Some(parameter) => parameter,
-                            None => continue,
-                        },
-                        Source::OwnSelected(_) | Source::Absent => continue,
+                        Source::Enter(index) | Source::EnterIfThere(index) => {
+                            match enter.parameters.get(usize::from(index)) {
+                                Some(parameter) => parameter,
+                                None => continue,
+                            }
+                        }
+                        Source::OwnSelected(_) | Source::Default | Source::Absent => continue,
                     };
                     let is_text = |ty: ParameterType| ty.is_text() || ty == ParameterType::Bytes;
                     let fits = from.ty == target.ty

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use sysflow_collect::view::{self, EventView};
 use sysflow_export::json::{write_string, write_values};
-use sysflow_field::{Arg, FieldId, View};
+use sysflow_field::{Arg, FieldId, Unresolved, View};
 use sysflow_pipeline::inputs::Input;
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream::{self, Fault, Sink};
@@ -84,7 +84,13 @@ fn fields(names: &str) -> anyhow::Result<Vec<(String, FieldId, Arg)>> {
     names
         .map(|name| match catalogue.resolve(name) {
             Ok(resolved) => Ok((name.to_owned(), resolved.id, resolved.arg)),
-            Err(_) => Err(anyhow::anyhow!("events have no field `{name}`")),
+            Err(Unresolved::Foreign { reason }) => Err(anyhow::anyhow!(
+                "events cannot answer `{name}`: the field {reason}"
+            )),
+            Err(Unresolved::BadArgument { problem }) => Err(anyhow::anyhow!("{name}: {problem}")),
+            Err(Unresolved::Unknown { .. }) => {
+                Err(anyhow::anyhow!("events have no field `{name}`"))
+            }
         })
         .collect()
 }

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use sysflow_export::columns;
-use sysflow_field::{Argument, Field, KindSet};
+use sysflow_field::{Argument, Catalogue, Field, KindSet};
 use sysflow_record::Kind;
 use sysflow_record::catalogue::CATALOGUE;
 
 use crate::arguments::ColourChoice;
 use crate::output::{self, Failure, Output};
 
-/// List what can be asked about records.
+/// List what can be asked about records, or about single operations.
 ///
 /// The fields can be used in conditions, in rules and as columns. The prefix `sf.` may be left out where no
 /// other field has the rest of the name.
@@ -26,6 +26,10 @@ pub struct Arguments {
     #[arg(long)]
     columns: bool,
 
+    /// What can be asked about the operations of captures instead, in Falco's terms
+    #[arg(long, conflicts_with = "columns")]
+    events: bool,
+
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -37,14 +41,19 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     if arguments.columns {
         list_columns(arguments, &mut out)?;
     } else {
+        let catalogue: &'static Catalogue = if arguments.events {
+            &sysflow_collect::view::CATALOGUE
+        } else {
+            &CATALOGUE
+        };
         let wanted = |field: &&Field| matches(arguments, field.name, field.doc);
-        let fields: Vec<&Field> = CATALOGUE.fields.iter().filter(wanted).collect();
+        let fields: Vec<&Field> = catalogue.fields.iter().filter(wanted).collect();
         let styled = colour.wanted(output::width().is_some());
         for field in &fields {
             if arguments.json {
-                writeln!(out.buffer, "{}", as_json(field))?;
+                writeln!(out.buffer, "{}", as_json(field, catalogue))?;
             } else {
-                describe(field, styled, &mut out)?;
+                describe(field, catalogue, styled, &mut out)?;
             }
         }
         if fields.is_empty() {
@@ -63,7 +72,12 @@ fn matches(arguments: &Arguments, name: &str, doc: &str) -> bool {
     })
 }
 
-fn describe(field: &Field, styled: bool, out: &mut Output) -> Result<(), Failure> {
+fn describe(
+    field: &Field,
+    catalogue: &Catalogue,
+    styled: bool,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let argument = match field.argument {
         Argument::None => "",
         Argument::OptionalIndex => "[N]",
@@ -77,13 +91,17 @@ fn describe(field: &Field, styled: bool, out: &mut Output) -> Result<(), Failure
         ("", "", "")
     };
     let list = if field.list { " list" } else { "" };
-    let kinds = kinds(field.kinds).join(" ");
+    let kinds = if is_of_records(catalogue) {
+        format!(", {}", kinds(field.kinds).join(" "))
+    } else {
+        String::new()
+    };
     writeln!(
         out.buffer,
-        "{bold}{}{plain}{argument}  {dim}{}{list}, {kinds}{plain}",
+        "{bold}{}{plain}{argument}  {dim}{}{list}{kinds}{plain}",
         field.name, field.ty
     )?;
-    let aliases: Vec<&str> = CATALOGUE
+    let aliases: Vec<&str> = catalogue
         .aliases
         .iter()
         .filter(|alias| alias.target == field.name)
@@ -123,6 +141,11 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Whether kinds are kinds of records.
+fn is_of_records(catalogue: &Catalogue) -> bool {
+    std::ptr::eq(catalogue, &raw const CATALOGUE)
+}
+
 fn kinds(set: KindSet) -> Vec<&'static str> {
     if set == KindSet::ALL {
         return vec!["any record"];
@@ -133,16 +156,17 @@ fn kinds(set: KindSet) -> Vec<&'static str> {
     members.map(Kind::code).collect()
 }
 
-fn as_json(field: &Field) -> serde_json::Value {
-    let aliases = CATALOGUE
+fn as_json(field: &Field, catalogue: &Catalogue) -> serde_json::Value {
+    let aliases = catalogue
         .aliases
         .iter()
         .filter(|alias| alias.target == field.name);
+    let kinds = is_of_records(catalogue).then(|| kinds(field.kinds));
     json!({
         "name": field.name,
         "type": field.ty.name(),
         "list": field.list,
-        "kinds": kinds(field.kinds),
+        "kinds": kinds,
         "values": field.domain,
         "aliases": aliases.map(|alias| alias.name).collect::<Vec<_>>(),
         "meaning": field.doc,

@@ -30,6 +30,7 @@ use crate::config::{Config, Generation, Profile, Quirks};
 use crate::sink::{Context, RecordSink};
 use crate::source::Observer;
 use crate::state::accounts::Accounts;
+use crate::state::container_facts::ContainerFacts;
 use crate::state::groups::Groups;
 use crate::state::interfaces::Interfaces;
 use crate::state::thread::{Thread, Threads, UNKNOWN};
@@ -39,6 +40,7 @@ use crate::tables::files::FileRef;
 use crate::tables::flows::Flows;
 use crate::tables::processes::ProcessRef;
 use crate::text::Text;
+pub(crate) use views::Shown;
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
@@ -64,6 +66,9 @@ pub struct Collector<S> {
     groups: Groups,
     accounts: Accounts,
     interfaces: Interfaces,
+    /// For views, as is the next.
+    container_facts: ContainerFacts,
+    shown: Shown,
     host_name: Vec<u8>,
     listening_ports: HashSet<u16>,
     /// The last name of a socket that was shown: see [`Quirks::STALE_SOCKET_NAMES`].
@@ -114,6 +119,8 @@ impl<S: RecordSink> Collector<S> {
             groups: Groups::default(),
             accounts: Accounts::default(),
             interfaces: Interfaces::default(),
+            container_facts: ContainerFacts::default(),
+            shown: Shown::default(),
             host_name: Vec::new(),
             listening_ports: HashSet::new(),
             shown_name: crate::text::empty(),
@@ -397,6 +404,8 @@ impl<S: RecordSink> Observer for Collector<S> {
         self.groups.clear();
         self.accounts = Accounts::default();
         self.interfaces = Interfaces::default();
+        self.container_facts.clear();
+        self.shown = Shown::default();
         self.host_name.clear();
         self.listening_ports.clear();
         self.shown_name = crate::text::empty();

@@ -24,10 +24,13 @@ impl<S: RecordSink> Collector<S> {
             Snapshot::Group(group) => self.accounts.learn_group(group),
             Snapshot::Process(process) => self.snapshot_process(process),
             Snapshot::Descriptor(descriptor) => self.snapshot_descriptor(descriptor),
-            Snapshot::Container(container) => self
-                .tables
-                .containers
-                .learn(container, self.config.limits.containers),
+            Snapshot::Container(container) => {
+                let limit = self.config.limits.containers;
+                self.tables.containers.learn(container, limit);
+                if S::WANTS_EVENTS {
+                    self.container_facts.learn(container, limit);
+                }
+            }
         }
     }
 

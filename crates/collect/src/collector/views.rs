@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sysflow_event::raw::{Origin, RawArguments, RawValue};
-use sysflow_event::{Event, Operation, Phase};
+use sysflow_event::{Event, Fd, Operation, Phase};
 
 use super::Collector;
 use crate::sink::RecordSink;
@@ -12,10 +12,23 @@ use crate::state::thread::Details;
 use crate::text::Text;
 use crate::view::{EventView, descriptor_of};
 
+/// When events were shown, ns since the epoch; 0 for never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shown {
+    /// The first.
+    pub(crate) first: u64,
+    /// The last before the one in hand.
+    pub(crate) previous: u64,
+}
+
 impl<S: RecordSink> Collector<S> {
     /// Takes an event and shows it, unless it only tells that a system call begins.
     pub(super) fn take_and_show(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
-        let is_shown = event.phase == Phase::End || arguments.class().origin != Origin::SystemCall;
+        let is_shown = self.is_shown(event, arguments);
+        if let Operation::Container(container) = &event.operation {
+            self.container_facts
+                .learn(container, self.config.limits.containers);
+        }
         let before = is_shown
             .then(|| self.name_of_descriptor(event, arguments))
             .flatten();
@@ -23,6 +36,9 @@ impl<S: RecordSink> Collector<S> {
         if is_shown {
             self.note_details(event, arguments);
             let after = self.name_of_descriptor(event, arguments);
+            if self.shown.first == 0 {
+                self.shown.first = event.ts;
+            }
             let view = EventView {
                 event,
                 arguments,
@@ -31,6 +47,8 @@ impl<S: RecordSink> Collector<S> {
                 groups: &self.groups,
                 accounts: &self.accounts,
                 interfaces: &self.interfaces,
+                container_facts: &self.container_facts,
+                since: self.shown,
                 tables: &self.tables,
                 host_name: &self.host_name,
                 thread: self.threads.get(event.tid),
@@ -38,9 +56,20 @@ impl<S: RecordSink> Collector<S> {
                 is_name_changed: after.is_some() && before != after && !is_nameless(after.as_ref()),
             };
             self.sink.event(&view);
+            self.shown.previous = event.ts;
         }
         if self.delayed.exit.is_some() || self.delayed.close.is_some() {
             self.do_delayed();
+        }
+    }
+
+    /// Whether an event is seen: not what only begins, and not facts from before the first event.
+    fn is_shown(&self, event: &Event<'_>, arguments: &dyn RawArguments) -> bool {
+        match event.operation {
+            Operation::Container(_) | Operation::UserKnown(_) | Operation::GroupKnown(_) => {
+                self.has_snapshot
+            }
+            _ => event.phase == Phase::End || arguments.class().origin != Origin::SystemCall,
         }
     }
 
@@ -50,7 +79,7 @@ impl<S: RecordSink> Collector<S> {
         event: &Event<'_>,
         arguments: &dyn RawArguments,
     ) -> Option<(Text, Ends)> {
-        let fd = descriptor_of(event, arguments)?;
+        let fd = Fd::try_from(descriptor_of(event, arguments)?).ok()?;
         let descriptor = self.threads.descriptors(event.tid)?.get(fd)?;
         Some((descriptor.path.clone(), descriptor.ends))
     }
@@ -97,7 +126,7 @@ impl<S: RecordSink> Collector<S> {
         for index in 0..arguments.count() {
             let number = match arguments.value(index) {
                 RawValue::Signed(number, _) | RawValue::Process(number) => number,
-                RawValue::Unsigned(number, _) => number as i64,
+                RawValue::Unsigned(number, _) | RawValue::Time(number) => number as i64,
                 RawValue::Bytes(list) if arguments.name(index) == "cgroups" => {
                     *cgroups = Arc::from(list);
                     continue;

@@ -1,101 +1,129 @@
-//! Names of users and groups, by container.
+//! Users and groups, by container.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sysflow_event::snapshot::{Group, User};
+use sysflow_event::snapshot;
 
 use crate::text::Text;
 
-/// Names by number. The host's have an empty container id.
-#[derive(Debug, Default)]
-struct Names {
-    by_container: HashMap<Text, InContainer>,
+/// What is known of a user.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) name: Text,
+    pub(crate) home: Text,
+    pub(crate) shell: Text,
 }
 
-/// Names in a container.
-#[derive(Debug, Default)]
-struct InContainer {
-    names: HashMap<u32, Text, foldhash::fast::FixedState>,
+/// Accounts of one sort by number. The host's have an empty container id.
+#[derive(Debug)]
+struct ByContainer<T> {
+    containers: HashMap<Text, InContainer<T>>,
+}
+
+/// Accounts in a container.
+#[derive(Debug)]
+struct InContainer<T> {
+    accounts: HashMap<u32, T, foldhash::fast::FixedState>,
     /// When the last was learnt, in seconds.
     learnt: u64,
 }
 
-impl Names {
-    fn set(&mut self, container: &[u8], id: u32, name: &[u8], now: u64) {
-        if !self.by_container.contains_key(container) {
-            self.by_container
-                .insert(Arc::from(container), InContainer::default());
+impl<T> Default for ByContainer<T> {
+    fn default() -> Self {
+        Self {
+            containers: HashMap::new(),
         }
-        if let Some(known) = self.by_container.get_mut(container) {
-            known.names.insert(id, Arc::from(name));
+    }
+}
+
+impl<T> ByContainer<T> {
+    fn set(&mut self, container: &[u8], id: u32, account: T, now: u64) {
+        if !self.containers.contains_key(container) {
+            let none = InContainer {
+                accounts: HashMap::default(),
+                learnt: now,
+            };
+            self.containers.insert(Arc::from(container), none);
+        }
+        if let Some(known) = self.containers.get_mut(container) {
+            known.accounts.insert(id, account);
             known.learnt = now;
         }
     }
 
-    /// Forgets the names in containers that are not there, unless they were learnt since.
+    /// Forgets the accounts in containers that are not there, unless they were learnt since.
     fn forget(&mut self, is_there: impl Fn(&[u8]) -> bool, since: u64) {
-        self.by_container
+        self.containers
             .retain(|id, known| id.is_empty() || known.learnt >= since || is_there(id));
     }
 
     fn remove(&mut self, container: &[u8], id: u32) {
-        if let Some(known) = self.by_container.get_mut(container) {
-            known.names.remove(&id);
+        if let Some(known) = self.containers.get_mut(container) {
+            known.accounts.remove(&id);
         }
     }
 
-    fn get(&self, container: &[u8], id: u32) -> Option<&Text> {
-        self.by_container.get(container)?.names.get(&id)
+    fn get(&self, container: &[u8], id: u32) -> Option<&T> {
+        self.containers.get(container)?.accounts.get(&id)
     }
 }
 
-/// Names of users and groups.
+/// Users and groups.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    users: Names,
-    groups: Names,
+    users: ByContainer<User>,
+    groups: ByContainer<Text>,
     /// The second of the last event.
     pub(crate) now: u64,
 }
 
 impl Accounts {
-    pub(crate) fn learn_user(&mut self, user: &User<'_>) {
+    pub(crate) fn learn_user(&mut self, user: &snapshot::User<'_>) {
         if user.is_removed {
             self.users.remove(user.container, user.uid);
-        } else {
-            self.users
-                .set(user.container, user.uid, user.name, self.now);
+            return;
         }
+        let account = User {
+            name: Arc::from(user.name),
+            home: Arc::from(user.home),
+            shell: Arc::from(user.shell),
+        };
+        self.users.set(user.container, user.uid, account, self.now);
     }
 
-    pub(crate) fn learn_group(&mut self, group: &Group<'_>) {
+    pub(crate) fn learn_group(&mut self, group: &snapshot::Group<'_>) {
         if group.is_removed {
             self.groups.remove(group.container, group.gid);
         } else {
-            self.groups
-                .set(group.container, group.gid, group.name, self.now);
+            let name = Arc::from(group.name);
+            self.groups.set(group.container, group.gid, name, self.now);
         }
     }
 
-    /// Of how many containers names are known.
+    /// Of how many containers accounts are known.
     pub(crate) fn containers(&self) -> usize {
-        self.users
-            .by_container
-            .len()
-            .max(self.groups.by_container.len())
+        let users = self.users.containers.len();
+        users.max(self.groups.containers.len())
     }
 
-    /// Forgets the names in containers that are not there, unless they were learnt since a second.
+    /// Forgets the accounts in containers that are not there, unless they were learnt since a second.
     pub(crate) fn forget(&mut self, is_there: impl Fn(&[u8]) -> bool, since: u64) {
         self.users.forget(&is_there, since);
         self.groups.forget(&is_there, since);
     }
 
+    /// The name of a user.
     pub(crate) fn user(&self, container: &[u8], uid: u32) -> Option<&Text> {
+        self.users.get(container, uid).map(|user| &user.name)
+    }
+
+    /// All that is known of a user.
+    pub(crate) fn whole_user(&self, container: &[u8], uid: u32) -> Option<&User> {
         self.users.get(container, uid)
     }
 
+    /// The name of a group.
     pub(crate) fn group(&self, container: &[u8], gid: u32) -> Option<&Text> {
         self.groups.get(container, gid)
     }

@@ -1,6 +1,7 @@
 //! Descriptors.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use sysflow_event::Fd;
@@ -121,6 +122,8 @@ pub(crate) struct Descriptor {
     pub(crate) is_connecting: bool,
     /// The path as the program gave it, for views.
     pub(crate) raw_path: Option<Text>,
+    /// Its place among the others of its table, for views.
+    pub(crate) place: i32,
     /// The file in the records that its path is, once that was looked up.
     pub(crate) file: Option<FileRef>,
 }
@@ -141,6 +144,7 @@ impl Descriptor {
             close_on_exec: false,
             is_connecting: false,
             raw_path: None,
+            place: 0,
             file: None,
         }
     }
@@ -159,9 +163,27 @@ impl Descriptor {
 }
 
 /// The descriptors of a process.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct DescriptorTable {
     by_number: HashMap<Fd, Descriptor, foldhash::fast::FixedState>,
+    /// The place of the newest.
+    newest: i32,
+}
+
+impl Clone for DescriptorTable {
+    /// The same descriptors in the opposite order: whoever copies a table of Falco's goes through it from its
+    /// newest entry.
+    fn clone(&self) -> Self {
+        let mut copy = Self {
+            by_number: self.by_number.clone(),
+            newest: self.newest,
+        };
+        for descriptor in copy.by_number.values_mut() {
+            descriptor.place = -descriptor.place;
+            copy.newest = copy.newest.max(descriptor.place);
+        }
+        copy
+    }
 }
 
 impl DescriptorTable {
@@ -176,8 +198,19 @@ impl DescriptorTable {
     }
 
     /// Puts a descriptor under a number; what was there before is given back.
-    pub(crate) fn insert(&mut self, fd: Fd, descriptor: Descriptor) -> Option<Descriptor> {
-        self.by_number.insert(fd, descriptor)
+    pub(crate) fn insert(&mut self, fd: Fd, mut descriptor: Descriptor) -> Option<Descriptor> {
+        match self.by_number.entry(fd) {
+            Entry::Occupied(mut old) => {
+                descriptor.place = old.get().place;
+                Some(old.insert(descriptor))
+            }
+            Entry::Vacant(free) => {
+                self.newest = self.newest.wrapping_add(1);
+                descriptor.place = self.newest;
+                free.insert(descriptor);
+                None
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, fd: Fd) -> Option<Descriptor> {
@@ -192,6 +225,13 @@ impl DescriptorTable {
         self.by_number
             .iter()
             .map(|(fd, descriptor)| (*fd, descriptor))
+    }
+
+    /// The descriptors in the order in which Falco lists them, as long as they are few: the newest first.
+    pub(crate) fn newest_first(&self) -> Vec<&Descriptor> {
+        let mut all: Vec<&Descriptor> = self.by_number.values().collect();
+        all.sort_unstable_by_key(|descriptor| std::cmp::Reverse(descriptor.place));
+        all
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Fd, &mut Descriptor)> {

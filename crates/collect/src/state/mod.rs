@@ -1,6 +1,7 @@
 //! The state of the machine: threads, descriptors, accounts.
 
 pub(crate) mod accounts;
+pub(crate) mod container_facts;
 pub(crate) mod descriptor;
 pub(crate) mod groups;
 pub(crate) mod interfaces;

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use sysflow_field::{Absence, Argument, Field, KindSet, Role, Type, Value};
+use sysflow_field::{Absence, Argument, Field, KindSet, Role, Shown, Type, Value};
+
+use super::buffer::with_buffer;
 
 /// What most fields are.
 pub(super) const BASE: Field = Field {
@@ -14,6 +16,7 @@ pub(super) const BASE: Field = Field {
     role: Role::Plain,
     kinds: KindSet::ALL,
     domain: &[],
+    shown: Shown::AsIs,
     doc: "",
 };
 
@@ -41,16 +44,18 @@ impl<F: FnMut(Value<'_>) -> ControlFlow<()>> Emit<F> {
 
     /// Hands over a text that `write` puts together, if it does.
     pub(super) fn text(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> bool {
-        let mut text = Vec::new();
-        if write(&mut text).is_some() {
-            self.value(Value::Text(&text));
-        }
+        with_buffer(|text| {
+            if write(text).is_some() {
+                self.value(Value::Text(text));
+            }
+        });
         self.enough
     }
 }
 
 /// Declares fields: `"name": Type [{ attributes }], "doc" =>` and how they are answered: `value |view|
-/// Option<Value>;`, `text |view, out| Option<()>;` or `each |view, arg, emit| { … };`
+/// Option<Value>;`, `text |view, out| Option<()>;`, `each |view, arg, emit| { … };` or `never;` for what Falco
+/// names, but has no value for
 macro_rules! event_fields {
     ($(
         $id:ident = $name:literal : $type:ident $({ $($attribute:ident : $setting:expr),* })?, $doc:literal
@@ -80,6 +85,7 @@ macro_rules! event_fields {
             F: FnMut(sysflow_field::Value<'_>) -> std::ops::ControlFlow<()>,
         {
             $( const $id: usize = Index::$id as usize; )*
+            let _ = arg;
             match index {
                 $( $id => event_fields!(@$form view, arg, emit, |$($parameter),*| $body), )*
                 _ => {}
@@ -99,6 +105,9 @@ macro_rules! event_fields {
         let $v = $view;
         $emit.text(|$o| -> Option<()> { $body });
     }};
+    (@never $view:ident, $arg:ident, $emit:ident, |$v:pat_param| $body:expr) => {
+        $body
+    };
     (@each $view:ident, $arg:ident, $emit:ident, |$v:pat_param, $a:pat_param, $e:pat_param| $body:expr) => {{
         let ($v, $a, $e) = ($view, $arg, $emit);
         $body

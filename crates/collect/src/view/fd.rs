@@ -1,60 +1,67 @@
 //! Fields of the descriptor that an operation makes or works on.
 
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
 
 use sysflow_event::Operation;
 use sysflow_event::descriptor::SpecialKind;
-use sysflow_event::network::Protocol;
-use sysflow_field::Value;
+use sysflow_field::{Arg, Argument, Shown, Value};
 
 use super::EventView;
-use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE, Role};
-use crate::text::resolve_into;
+use super::socket::protocol;
+use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE};
 
 const UPPER_LAYER: u32 = 0x8000;
 const LOWER_LAYER: u32 = 0x1_0000;
 
 event_fields! {
     FD_NUM = "fd.num": Int, "Number of the descriptor; negative where there is none."
-        => value |v| Some(Value::Int(i64::from(v.fd?)));
+        => value |v| v.fd.map(Value::Int);
     FD_NAME = "fd.name": Text,
         "Path of a file; client:port->server:port of a connection; path of a unix socket."
-        => text |v, out| v.write_descriptor_name(out);
+        => each |v, _, emit| match v.stored_name() {
+            Some(name) => { emit.value(Value::Text(name)); }
+            None => { emit.text(|out| v.write_descriptor_name(out)); }
+        };
     FD_NAMERAW = "fd.nameraw": Text, "Path as the program gave it."
         => text |v, out| v.write_raw_name(out);
-    FD_TYPECHAR = "fd.typechar": Text, "One letter for the type; o where there is no descriptor."
-        => value |v| { v.fd?; Some(Value::Text(v.descriptor().map_or("o", |d| words(d).0).as_bytes())) };
+    FD_TYPECHAR = "fd.typechar": Text, "One letter for the type; that of what was meant, or o, where there is no descriptor."
+        => value |v| {
+            v.fd?;
+            let letter = v.descriptor().map_or_else(|| meant(v.event.name), |descriptor| words(descriptor).0);
+            Some(Value::Text(letter.as_bytes()))
+        };
     FD_TYPE = "fd.type": Text, "file, directory, ipv4, ipv6, unix, pipe …"
         => value |v| Some(Value::Text(words(v.descriptor()?).1.as_bytes()));
+    FD_TYPES = "fd.types": Text { list: true, argument: Argument::OptionalIndex },
+        "Types of all descriptors of the process, each once; with a number that of one descriptor."
+        => each |v, arg, emit| match arg {
+            Arg::Index(fd) => if let Some(descriptor) = v.fd.and_then(|_| v.descriptor_at(i64::from(*fd))) {
+                emit.value(Value::Text(words(descriptor).1.as_bytes()));
+            },
+            _ => v.each_type(|word| emit.value(Value::Text(word.as_bytes()))),
+        };
     FD_UID = "fd.uid": Text, "Thread and number of the descriptor, together."
         => text |v, out| { let _ = write!(out, "{}{}", v.main()?.pid, v.fd?); Some(()) };
     FD_DIRECTORY = "fd.directory": Path, "Directory of a file's path."
-        => text |v, out| {
-            if v.descriptor().is_some_and(|d| !matches!(d.kind, Kind::File | Kind::Directory)) {
-                return None;
-            }
-            v.write_descriptor_name(out)?;
-            if !v.descriptor().is_some_and(|d| d.kind == Kind::Directory) {
-                let slash = out.iter().rposition(|byte| *byte == b'/');
-                out.truncate(slash.unwrap_or_default());
-            }
-            if out.is_empty() { out.push(b'/'); }
-            Some(())
-        };
-    FD_FILENAME = "fd.filename": Text, "Last part of a file's path."
+        => text |v, out| v.write_directory(out);
+    FD_FILENAME = "fd.filename": Text, "Last part of a file's path; a slash where the path has none."
         => value |v| {
-            let descriptor = v.descriptor().filter(|d| d.kind == Kind::File)?;
-            let path = &*descriptor.path;
-            let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-            Some(Value::Text(if start == path.len() { b"/" } else { &path[start..] }))
+            let path = &*v.descriptor().filter(|descriptor| descriptor.kind == Kind::File)?.path;
+            Some(Value::Text(match path.iter().rposition(|byte| *byte == b'/') {
+                Some(slash) if slash + 1 < path.len() => &path[slash + 1..],
+                Some(_) => path,
+                None => b"/",
+            }))
         };
-    FD_CONTAINERNAME = "fd.containername": Text, "Container id and name of the descriptor."
-        => text |v, out| { v.write_container(out); out.push(b':'); v.write_descriptor_name(out) };
+    FD_CONTAINERNAME = "fd.containername": Text, "Container id and name of the descriptor, with a colon between them."
+        => text |v, out| { v.fd?; v.write_container(out); out.push(b':'); v.write_descriptor_name(out) };
+    FD_CONTAINERDIRECTORY = "fd.containerdirectory": Text,
+        "Container id and directory of a file, with a colon between them."
+        => text |v, out| { v.fd?; v.write_container(out); out.push(b':'); v.write_directory(out) };
     FD_INO = "fd.ino": Int, "Inode; 0 when unknown."
         => value |v| Some(Value::Int(v.descriptor()?.inode as i64));
-    FD_DEV = "fd.dev": Text, "Device in sixteens; 0 when unknown."
-        => text |v, out| { let _ = write!(out, "{:X}", v.descriptor()?.device); Some(()) };
+    FD_DEV = "fd.dev": Int { shown: Shown::Hexadecimal }, "Device; 0 when unknown. Texts show it in sixteens."
+        => value |v| Some(Value::Int(v.descriptor()?.device as i64));
     FD_DEV_MAJOR = "fd.dev.major": Int, "Class of the device."
         => value |v| Some(Value::Int((v.descriptor()?.device >> 8 & 0xfff) as i64));
     FD_DEV_MINOR = "fd.dev.minor": Int, "Number of the device in its class."
@@ -68,50 +75,24 @@ event_fields! {
         => value |v| Some(Value::Bool(v.descriptor()?.flags & LOWER_LAYER != 0));
     FD_NAME_CHANGED = "fd.name_changed": Bool, "Whether this event changed the name."
         => value |v| { v.descriptor()?; Some(Value::Bool(v.is_name_changed)) };
-    FD_CONNECTED = "fd.connected": Bool, "Whether a socket is connected."
-        => value |v| Some(Value::Bool(is_connected(v.descriptor()?)));
-    FD_IS_SERVER = "fd.is_server": Bool, "Whether the socket is that of the server."
-        => value |v| Some(Value::Bool(v.descriptor()?.role == Role::Server));
-    FD_SOCKFAMILY = "fd.sockfamily": Text, "ip or unix."
-        => value |v| match v.descriptor()?.kind {
-            Kind::Internet | Kind::Listener => Some(Value::Text(b"ip")),
-            Kind::Unix => Some(Value::Text(b"unix")),
-            _ => None,
-        };
-    FD_L4PROTO = "fd.l4proto": Text, "tcp, udp, icmp or raw; <NA> for what is no IP socket."
-        => value |v| Some(Value::Text(protocol(v.descriptor()?)));
-    FD_CIP = "fd.cip": Ip, "Address of the client."
-        => value |v| v.client().map(|end| Value::Ip(end.ip()));
-    FD_SIP = "fd.sip": Ip, "Address of the server."
-        => value |v| v.server().map(|end| Value::Ip(end.ip()));
-    FD_LIP = "fd.lip": Ip, "Address of this machine."
-        => value |v| v.local_and_remote().map(|(local, _)| Value::Ip(local.ip()));
-    FD_RIP = "fd.rip": Ip, "Address of the other machine."
-        => value |v| v.local_and_remote().map(|(_, remote)| Value::Ip(remote.ip()));
-    FD_IP = "fd.ip": Ip { list: true }, "Addresses of client and server."
-        => each |v, _, emit| {
-            for end in [v.client(), v.server()].into_iter().flatten() {
-                emit.value(Value::Ip(end.ip()));
-            }
-        };
-    FD_CPORT = "fd.cport": Port, "Port of the client."
-        => value |v| v.client().map(|end| Value::Int(end.port().into()));
-    FD_SPORT = "fd.sport": Port, "Port of the server."
-        => value |v| v.server().map(|end| Value::Int(end.port().into()));
-    FD_LPORT = "fd.lport": Port, "Port of this machine."
-        => value |v| v.local_and_remote().map(|(local, _)| Value::Int(local.port().into()));
-    FD_RPORT = "fd.rport": Port, "Port of the other machine."
-        => value |v| v.local_and_remote().map(|(_, remote)| Value::Int(remote.port().into()));
-    FD_PORT = "fd.port": Port { list: true }, "Ports of client and server."
-        => each |v, _, emit| {
-            for end in [v.client(), v.server()].into_iter().flatten() {
-                emit.value(Value::Int(end.port().into()));
-            }
-        };
+}
+
+/// The letter for what a failed call was to make.
+fn meant(call: &str) -> &'static str {
+    match call {
+        "openat" | "openat2" | "creat" => "f",
+        "socket" | "accept" | "accept4" => "4",
+        "pipe" | "pipe2" => "p",
+        "eventfd" | "eventfd2" => "e",
+        "signalfd" | "signalfd4" => "s",
+        "timerfd_create" => "t",
+        "inotify_init" | "inotify_init1" => "i",
+        _ => "o",
+    }
 }
 
 /// Letter and word for a kind of descriptor.
-const fn words(descriptor: &Descriptor) -> (&'static str, &'static str) {
+pub(super) const fn words(descriptor: &Descriptor) -> (&'static str, &'static str) {
     match descriptor.kind {
         Kind::File => ("f", "file"),
         Kind::Directory => ("d", "directory"),
@@ -131,34 +112,6 @@ const fn words(descriptor: &Descriptor) -> (&'static str, &'static str) {
         Kind::Special(SpecialKind::Process) => ("P", "pidfd"),
         Kind::Special(SpecialKind::Netlink) => ("n", "netlink"),
         Kind::Special(SpecialKind::Other) => ("o", "other"),
-    }
-}
-
-const fn is_internet(descriptor: &Descriptor) -> bool {
-    matches!(descriptor.kind, Kind::Internet | Kind::Listener)
-}
-
-/// The name of the protocol. Of a socket without a name nothing is said.
-fn protocol(descriptor: &Descriptor) -> &'static [u8] {
-    if !is_internet(descriptor) || descriptor.ends == Ends::NOWHERE {
-        return b"<NA>";
-    }
-    match descriptor.protocol {
-        Protocol::Tcp => b"tcp",
-        Protocol::Udp => b"udp",
-        Protocol::Icmp => b"icmp",
-        Protocol::Raw => b"raw",
-        Protocol::Unknown => b"<NA>",
-    }
-}
-
-fn is_connected(descriptor: &Descriptor) -> bool {
-    match descriptor.kind {
-        Kind::Internet => {
-            descriptor.ends.source != NOWHERE && descriptor.ends.destination != NOWHERE
-        }
-        Kind::Unix => descriptor.path.windows(2).any(|pair| pair == b"->"),
-        _ => false,
     }
 }
 
@@ -194,20 +147,22 @@ pub(super) fn write_name(descriptor: &Descriptor, out: &mut Vec<u8>) {
     };
 }
 
-impl EventView<'_> {
-    fn write_descriptor_name(&self, out: &mut Vec<u8>) -> Option<()> {
+impl<'a> EventView<'a> {
+    /// The name of a descriptor that has it in one piece.
+    fn stored_name(&self) -> Option<&'a [u8]> {
+        let descriptor = self.descriptor()?;
+        let is_put_together = matches!(descriptor.kind, Kind::Internet | Kind::Listener);
+        (!is_put_together).then_some(&*descriptor.path)
+    }
+
+    pub(super) fn write_descriptor_name(&self, out: &mut Vec<u8>) -> Option<()> {
         self.fd?;
         if let Some(descriptor) = self.descriptor() {
             write_name(descriptor, out);
         } else if let Operation::Open(open) = &self.event.operation {
             // A failed open is still asked for what it meant.
-            let path = open.path.path.unwrap_or_default();
             let at = self.arguments.position("dirfd").filter(|_| open.path.is_at);
-            if path.starts_with(b"/") {
-                resolve_into(out, b"", path, false);
-            } else {
-                self.write_path(at, path, out);
-            }
+            self.write_path(at, open.path.path.unwrap_or_default(), out);
         }
         Some(())
     }
@@ -230,39 +185,45 @@ impl EventView<'_> {
         Some(())
     }
 
-    fn ends(&self) -> Option<&Descriptor> {
-        self.descriptor()
-            .filter(|descriptor| is_internet(descriptor) && descriptor.ends != Ends::NOWHERE)
-    }
-
-    fn client(&self) -> Option<SocketAddr> {
-        let descriptor = self
-            .ends()
-            .filter(|descriptor| descriptor.kind == Kind::Internet)?;
-        (descriptor.role != Role::None).then_some(descriptor.ends.source)
-    }
-
-    fn server(&self) -> Option<SocketAddr> {
-        let descriptor = self.ends()?;
-        match descriptor.kind {
-            Kind::Listener => Some(descriptor.ends.source),
-            _ => (descriptor.role != Role::None).then_some(descriptor.ends.destination),
+    /// Appends the directory of the file, without a slash at its end unless it is the root.
+    fn write_directory(&self, out: &mut Vec<u8>) -> Option<()> {
+        let kind = self.descriptor().map(|descriptor| descriptor.kind);
+        if !matches!(kind, None | Some(Kind::File | Kind::Directory)) {
+            return None;
         }
+        let start = out.len();
+        self.write_descriptor_name(out)?;
+        if kind == Some(Kind::Directory) {
+            return Some(());
+        }
+        let name = &out[start..];
+        match name.iter().rposition(|byte| *byte == b'/') {
+            Some(slash) if slash > 0 => {
+                if slash + 1 < name.len() {
+                    out.truncate(start + slash);
+                }
+            }
+            _ => {
+                out.truncate(start);
+                out.push(b'/');
+            }
+        }
+        Some(())
     }
 
-    /// The ends of a connection by where they are: what has an address of this machine, else by role.
-    fn local_and_remote(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let (client, server) = (self.client()?, self.server()?);
-        let is_own = |ip: IpAddr| ip.is_loopback() || self.interfaces.has(ip);
-        let client_is_local = match (is_own(client.ip()), is_own(server.ip())) {
-            (true, _) => true,
-            (false, true) => false,
-            (false, false) => self.descriptor()?.role == Role::Client,
+    /// Visits the words for the types of all descriptors, each once, until `visit` has had enough.
+    fn each_type(&self, mut visit: impl FnMut(&'static str) -> bool) {
+        let table = self.threads.descriptors(self.event.tid);
+        let Some(table) = table.filter(|_| self.fd.is_some()) else {
+            return;
         };
-        Some(if client_is_local {
-            (client, server)
-        } else {
-            (server, client)
-        })
+        let all = table.newest_first();
+        for (index, descriptor) in all.iter().enumerate() {
+            let word = words(descriptor).1;
+            let is_new = all[..index].iter().all(|earlier| words(earlier).1 != word);
+            if is_new && visit(word) {
+                return;
+            }
+        }
     }
 }

@@ -1,28 +1,52 @@
 //! What can be asked of one operation, at the moment at which it ends.
 //!
 //! [`EventView`] is the operation together with the state of its thread, its ancestors and its descriptor.
-//! Its fields have the names and meanings of Falco's; what no capture tells is listed as foreign, with the
-//! reason. A sink that [wants events](crate::RecordSink::WANTS_EVENTS) gets one view for each operation.
+//! Its fields have the names and meanings of Falco's, oddities included; what no capture tells is listed as
+//! foreign, with the reason. A sink that [wants events](crate::RecordSink::WANTS_EVENTS) gets one view for each
+//! operation.
+//!
+//! Texts that must be put together are written into buffers that are lent, so that asking allocates nothing in
+//! the long run; an exception is `fd.types`, for which all descriptors are put in order.
 
 #[macro_use]
 mod declare;
+mod account;
+mod ancestor;
+mod buffer;
+mod container;
 mod evt;
 mod fd;
+mod io;
 mod line;
+mod mount;
 mod names;
+mod operations;
+mod outcome;
+mod path;
+mod pod;
+mod polled;
 mod process;
+mod reach;
 mod render;
+mod session;
+mod signals;
+mod socket;
+mod syslog;
+mod thread;
+mod time;
 
 use std::fmt;
 use std::ops::ControlFlow;
 
 use sysflow_event::raw::{Category, RawArguments, RawValue};
 use sysflow_event::{Event, Fd};
-use sysflow_field::{Arg, Catalogue, Field, FieldId, Value, View};
+use sysflow_field::{Arg, Catalogue, Field, FieldId, Keys, Value, View};
 
 pub use line::{arguments, line};
 
+use crate::collector::Shown;
 use crate::state::accounts::Accounts;
+use crate::state::container_facts::ContainerFacts;
 use crate::state::descriptor::{Descriptor, Kind};
 use crate::state::groups::Groups;
 use crate::state::interfaces::Interfaces;
@@ -39,10 +63,12 @@ pub struct EventView<'a> {
     pub(crate) groups: &'a Groups,
     pub(crate) accounts: &'a Accounts,
     pub(crate) interfaces: &'a Interfaces,
+    pub(crate) container_facts: &'a ContainerFacts,
+    pub(crate) since: Shown,
     pub(crate) tables: &'a Tables,
     pub(crate) host_name: &'a [u8],
     pub(crate) thread: Option<&'a Thread>,
-    pub(crate) fd: Option<Fd>,
+    pub(crate) fd: Option<i64>,
     pub(crate) is_name_changed: bool,
 }
 
@@ -55,22 +81,71 @@ impl fmt::Debug for EventView<'_> {
     }
 }
 
-const FIRST_FD: usize = evt::FIELDS.len();
-const FIRST_PROCESS: usize = FIRST_FD + fd::FIELDS.len();
-const ALL: usize = FIRST_PROCESS + process::FIELDS.len();
+/// Puts the fields of modules one after the other, and asks the module that a field belongs to.
+macro_rules! modules {
+    ($($module:ident),* $(,)?) => {
+        const MODULES: &[&[Field]] = &[$($module::FIELDS),*];
 
-const FIELDS: [Field; ALL] = {
-    let mut fields = [declare::BASE; ALL];
-    let mut index = 0;
-    while index < ALL {
-        fields[index] = if index < FIRST_FD {
-            evt::FIELDS[index]
-        } else if index < FIRST_PROCESS {
-            fd::FIELDS[index - FIRST_FD]
-        } else {
-            process::FIELDS[index - FIRST_PROCESS]
-        };
-        index += 1;
+        impl View for EventView<'_> {
+            fn catalogue() -> &'static Catalogue {
+                &CATALOGUE
+            }
+
+            fn kind(&self) -> u32 {
+                let category = self.category();
+                let position = names::KINDS.iter().position(|kind| *kind == category);
+                position.unwrap_or_default() as u32
+            }
+
+            fn operations(&self) -> u64 {
+                operations::bit_of(self.event.name)
+            }
+
+            fn visit(
+                &self,
+                field: FieldId,
+                arg: &Arg,
+                visit: impl FnMut(Value<'_>) -> ControlFlow<()>,
+            ) {
+                let mut emit = declare::Emit::new(visit);
+                let index = usize::from(field.0);
+                $(
+                    if index < $module::FIELDS.len() {
+                        return $module::answer(self, index, arg, &mut emit);
+                    }
+                    let index = index - $module::FIELDS.len();
+                )*
+                let _ = index;
+            }
+        }
+    };
+}
+
+modules! {
+    evt, time, outcome, io, syslog, path, fd, socket, polled, process, ancestor, session, thread, account,
+    container, mount, pod,
+}
+
+const COUNT: usize = {
+    let (mut count, mut module) = (0, 0);
+    while module < MODULES.len() {
+        count += MODULES[module].len();
+        module += 1;
+    }
+    count
+};
+
+static FIELDS: [Field; COUNT] = {
+    let mut fields = [declare::BASE; COUNT];
+    let (mut next, mut module) = (0, 0);
+    while module < MODULES.len() {
+        let mut index = 0;
+        while index < MODULES[module].len() {
+            fields[next] = MODULES[module][index];
+            next += 1;
+            index += 1;
+        }
+        module += 1;
     }
     fields
 };
@@ -82,8 +157,13 @@ pub static CATALOGUE: Catalogue = Catalogue {
     aliases: names::ALIASES,
     foreign: names::FOREIGN,
     kinds: names::KINDS,
-    operations: names::OPERATIONS,
+    operations: operations::ALL,
+    other_operations: Some(operations::OTHERS),
     default_prefix: "",
+    keys: Keys {
+        field: reach::field_for,
+        operations: reach::operations_with,
+    },
 };
 
 impl<'a> EventView<'a> {
@@ -97,6 +177,11 @@ impl<'a> EventView<'a> {
         self.host_name
     }
 
+    /// Its number in the capture, from 1.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Its arguments as the source tells them.
     pub const fn arguments(&self) -> &'a dyn RawArguments {
         self.arguments
@@ -108,21 +193,13 @@ impl<'a> EventView<'a> {
     }
 
     fn descriptor(&self) -> Option<&'a Descriptor> {
-        self.threads
-            .descriptors(self.event.tid)?
-            .get(self.fd.filter(|fd| *fd >= 0)?)
+        self.descriptor_at(self.fd?)
     }
 
-    /// What the call returned.
-    fn result(&self) -> Option<i64> {
-        if self.arguments.count() == 0 {
-            return self.event.result;
-        }
-        let index = self.arguments.position("res").or_else(|| {
-            (self.arguments.name(0) == "fd" && self.arguments.class().creates_descriptor)
-                .then_some(0)
-        })?;
-        render::number(self.arguments.value(index))
+    /// A descriptor of the process by its number.
+    fn descriptor_at(&self, fd: i64) -> Option<&'a Descriptor> {
+        let fd = Fd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        self.threads.descriptors(self.event.tid)?.get(fd)
     }
 
     /// What the operation is about; reads and writes are about what their descriptor is.
@@ -147,57 +224,22 @@ impl<'a> EventView<'a> {
 }
 
 /// The descriptor that an operation makes or works on: -1 where it failed to make one.
-pub(crate) fn descriptor_of(event: &Event<'_>, arguments: &dyn RawArguments) -> Option<Fd> {
+pub(crate) fn descriptor_of(event: &Event<'_>, arguments: &dyn RawArguments) -> Option<i64> {
     let class = arguments.class();
-    let first = |from: usize| {
-        (from..arguments.count()).find_map(|index| match arguments.value(index) {
-            RawValue::Descriptor(fd) => Some(fd as Fd),
+    let first = || {
+        (0..arguments.count()).find_map(|index| match arguments.value(index) {
+            RawValue::Descriptor(fd) => Some(fd),
             _ => None,
         })
     };
-    let named = || {
-        arguments
-            .named("fd")
-            .and_then(render::number)
-            .map(|fd| fd as Fd)
-    };
+    let named = || arguments.named("fd").and_then(render::number);
     if class.creates_descriptor {
-        let made = named()
-            .or_else(|| first(0))
-            .or_else(|| event.result.map(|fd| fd as Fd))?;
+        let made = named().or_else(first).or(event.result)?;
         return Some(made.max(-1));
     }
     if class.uses_descriptor {
-        named().or_else(|| first(0))
+        named().or_else(first)
     } else {
         None
-    }
-}
-
-impl View for EventView<'_> {
-    fn catalogue() -> &'static Catalogue {
-        &CATALOGUE
-    }
-
-    fn kind(&self) -> u32 {
-        let category = self.category();
-        let position = names::KINDS.iter().position(|kind| *kind == category);
-        position.unwrap_or_default() as u32
-    }
-
-    fn operations(&self) -> u64 {
-        names::operation(self.event.name)
-    }
-
-    fn visit(&self, field: FieldId, arg: &Arg, visit: impl FnMut(Value<'_>) -> ControlFlow<()>) {
-        let mut emit = declare::Emit::new(visit);
-        let index = usize::from(field.0);
-        if index < FIRST_FD {
-            evt::answer(self, index, arg, &mut emit);
-        } else if index < FIRST_PROCESS {
-            fd::answer(self, index - FIRST_FD, arg, &mut emit);
-        } else {
-            process::answer(self, index - FIRST_PROCESS, arg, &mut emit);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds, operations, other names, and what no capture can answer.
+//! Kinds, other names, and what no capture can answer.
 
 use sysflow_event::raw::Category;
 use sysflow_field::{Alias, Foreign};
@@ -47,158 +47,43 @@ pub(super) const fn category(category: Category) -> &'static str {
     }]
 }
 
-/// The bit of all operations that have none of their own.
-const OTHERS: u64 = 1 << 63;
-
-/// Groups of operations that rules ask for, a bit for each.
-const GROUPS: &[&[&str]] = &[
-    &["execve", "execveat"],
-    &["clone", "clone3", "fork", "vfork"],
-    &["procexit"],
-    &["open", "openat", "openat2", "creat", "open_by_handle_at"],
-    &["close", "close_range"],
-    &["read", "readv", "pread", "preadv"],
-    &["write", "writev", "pwrite", "pwritev"],
-    &["recv", "recvfrom", "recvmsg", "recvmmsg"],
-    &["send", "sendto", "sendmsg", "sendmmsg"],
-    &["accept", "accept4"],
-    &["connect"],
-    &["listen", "bind"],
-    &["socket", "socketpair"],
-    &["rename", "renameat", "renameat2"],
-    &["rmdir", "unlink", "unlinkat"],
-    &["mkdir", "mkdirat"],
-    &["link", "linkat"],
-    &["symlink", "symlinkat"],
-    &["chmod", "fchmod", "fchmodat"],
-    &["chown", "fchown", "lchown", "fchownat"],
-    &["dup", "dup2", "dup3"],
-    &[
-        "setuid",
-        "setgid",
-        "setresuid",
-        "setresgid",
-        "setreuid",
-        "setregid",
-    ],
-    &["setns", "unshare"],
-    &["ptrace", "process_vm_readv", "process_vm_writev"],
-    &["bpf"],
-    &["init_module", "finit_module", "delete_module"],
-    &["mount", "umount", "umount2"],
-    &["kill", "tkill", "tgkill"],
-    &["userfaultfd", "memfd_create"],
-    &["mmap", "mmap2", "munmap", "mprotect", "brk"],
-    &["chdir", "fchdir", "chroot"],
-    &["container"],
-];
-
-const COUNT: usize = {
-    let mut count = 0;
-    let mut group = 0;
-    while group < GROUPS.len() {
-        count += GROUPS[group].len();
-        group += 1;
-    }
-    count
-};
-
-/// Operations with their bits.
-pub(super) const OPERATIONS: &[(&str, u64)] = &{
-    let mut operations = [("", 0); COUNT];
-    let (mut next, mut group) = (0, 0);
-    while group < GROUPS.len() {
-        let mut member = 0;
-        while member < GROUPS[group].len() {
-            operations[next] = (GROUPS[group][member], 1 << group);
-            next += 1;
-            member += 1;
-        }
-        group += 1;
-    }
-    operations
-};
-
-/// The bit of an operation.
-pub(super) fn operation(name: &str) -> u64 {
-    let found = OPERATIONS.iter().find(|(known, _)| *known == name);
-    found.map_or(OTHERS, |(_, bits)| *bits)
-}
-
 const fn alias(name: &'static str, target: &'static str) -> Alias {
     Alias { name, target }
 }
 
 /// Names that stand for a field.
 pub(super) const ALIASES: &[Alias] = &[
-    alias("evt.rawtime", "evt.time"),
+    alias("fd.proto", "fd.port"),
     alias("fd.net", "fd.ip"),
     alias("fd.cnet", "fd.cip"),
     alias("fd.snet", "fd.sip"),
     alias("fd.lnet", "fd.lip"),
     alias("fd.rnet", "fd.rip"),
-    alias("proc.vmsize", "thread.vmsize"),
-    alias("proc.vmrss", "thread.vmrss"),
 ];
 
 const fn foreign(name: &'static str, reason: &'static str) -> Foreign {
     Foreign { name, reason }
 }
 
-const SPAN: &str = "is the time inside a call, whose beginning is no event any more";
 const DNS: &str = "needs names of addresses";
-const DATABASE: &str = "needs the user database of the host, of which only names are kept";
-const RUNTIME: &str = "needs the runtime's description of the container";
-const PODS: &str = "needs the description of the pod";
-const TOTALS: &str = "is for totals over events, not for a single one";
-const PORTS: &str = "needs names of ports: ask for the port";
-const GROUP: &str = "needs groups as the host numbers them: ask for proc.vpgid";
-const DOUBLE: &str = "is a fraction, a type that fields do not have";
 
 /// Fields of Falco that no capture answers. Each covers the names below it.
 pub(super) const FOREIGN: &[Foreign] = &[
-    foreign("evt.rawarg", "has another type with each argument"),
-    foreign("evt.latency", SPAN),
-    foreign("evt.wait_latency", SPAN),
-    foreign("evt.deltatime", "needs the event before"),
-    foreign("evt.reltime", "needs the first event"),
-    foreign("evt.around", "needs events that are still to come"),
-    foreign("evt.count.error.file", TOTALS),
-    foreign("evt.count.error.net", TOTALS),
-    foreign("evt.count.error.memory", TOTALS),
-    foreign("evt.count.error.other", TOTALS),
-    foreign("evt.count.procinfo", TOTALS),
-    foreign("evt.count.threadinfo", TOTALS),
+    foreign(
+        "evt.around",
+        "compares times by an operator of its own: compare evt.rawtime",
+    ),
     foreign("evt.pluginname", "belongs to events of plugins"),
     foreign("evt.plugininfo", "belongs to events of plugins"),
     foreign("evt.infra", "belongs to events of a retired kind"),
-    foreign("evt.is_syslog", "needs to know where the log listens"),
-    foreign(
-        "fd.containerdirectory",
-        "is the directory with the container before it: ask for both",
-    ),
-    foreign("fd.cproto", PORTS),
-    foreign("fd.sproto", PORTS),
-    foreign("fd.lproto", PORTS),
-    foreign("fd.rproto", PORTS),
-    foreign(
-        "proc.aenv",
-        "needs the environments of all ancestors in one text",
-    ),
-    foreign("proc.pgid.name", GROUP),
-    foreign("proc.pgid.exe", GROUP),
-    foreign("proc.pgid.exepath", GROUP),
-    foreign("proc.stdin.type", "is told by the name"),
-    foreign("proc.stdout.type", "is told by the name"),
-    foreign("proc.stderr.type", "is told by the name"),
-    foreign("fd.types", "needs every descriptor of the call"),
     foreign("fd.cip.name", DNS),
     foreign("fd.sip.name", DNS),
     foreign("fd.lip.name", DNS),
     foreign("fd.rip.name", DNS),
-    foreign("fdlist", "needs the descriptors that a call polls"),
-    foreign("proc.fdusage", DOUBLE),
-    foreign("thread.cpu", DOUBLE),
+    foreign(
+        "thread.cpu",
+        "needs the notices of two seconds about a thread, of which Falco keeps the first",
+    ),
     foreign(
         "thread.exectime",
         "needs every change of threads on a processor",
@@ -207,16 +92,7 @@ pub(super) const FOREIGN: &[Foreign] = &[
         "thread.totexectime",
         "needs every change of threads on a processor",
     ),
-    foreign("user.homedir", DATABASE),
-    foreign("user.shell", DATABASE),
-    foreign("container.mount", RUNTIME),
-    foreign("container.mounts", RUNTIME),
-    foreign("container.label", RUNTIME),
-    foreign("container.labels", RUNTIME),
-    foreign("container.healthcheck", RUNTIME),
-    foreign("container.ip", RUNTIME),
-    foreign("container.full_id", RUNTIME),
-    foreign("k8s", PODS),
+    foreign("util.cnt", "counts how often it was asked for"),
     foreign("ka", "belongs to Kubernetes audit events"),
     foreign("jevt", "belongs to events in JSON"),
 ];

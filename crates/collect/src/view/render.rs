@@ -1,13 +1,17 @@
 //! How arguments are shown.
 
+use std::fmt;
 use std::io::Write as _;
 
+use sysflow_event::WORKING_DIRECTORY;
 use sysflow_event::network::{Address, Tuple};
 use sysflow_event::raw::{Base, RawValue};
-use sysflow_event::{Fd, WORKING_DIRECTORY};
+use sysflow_field::{Shown, Value};
 
 use super::EventView;
-use super::fd::{write_kind, write_name};
+use super::buffer::with_buffer;
+use super::fd::{words, write_kind, write_name};
+use super::signals;
 use crate::text::resolve_into;
 
 /// The number in an argument, if it is one.
@@ -17,11 +21,16 @@ pub(super) const fn number(value: RawValue<'_>) -> Option<i64> {
         | RawValue::Result(number)
         | RawValue::Descriptor(number)
         | RawValue::Process(number) => number,
-        RawValue::Unsigned(number, _) | RawValue::Span(number) => number as i64,
+        RawValue::Unsigned(number, _) | RawValue::Span(number) | RawValue::Time(number) => {
+            number as i64
+        }
         RawValue::User(number)
         | RawValue::Group(number)
         | RawValue::Symbols(number, _)
-        | RawValue::Named(number) => number as i64,
+        | RawValue::Named(number)
+        | RawValue::Signal(number)
+        | RawValue::Signals(number) => number as i64,
+        RawValue::Bool(flag) => flag as i64,
         _ => return None,
     })
 }
@@ -81,13 +90,11 @@ impl EventView<'_> {
 
     /// All arguments, as `name=raw(resolved)`.
     pub(super) fn write_arguments(&self, out: &mut Vec<u8>) {
-        let is_generic = self.arguments.name(0) == "ID";
-        let count = if is_generic {
+        let count = if self.is_generic() {
             0
         } else {
             self.arguments.count()
         };
-        let mut resolved = Vec::new();
         for index in 0..count {
             if index > 0 {
                 out.push(b' ');
@@ -95,12 +102,13 @@ impl EventView<'_> {
             out.extend_from_slice(self.arguments.name(index).as_bytes());
             out.push(b'=');
             self.write_raw(index, out);
-            resolved.clear();
-            self.write_resolved(index, &mut resolved);
-            if !resolved.is_empty() {
-                out.push(b'(');
-                out.append(&mut resolved);
+            let before = out.len();
+            out.push(b'(');
+            self.write_resolved(index, out);
+            if out.len() > before + 1 {
                 out.push(b')');
+            } else {
+                out.truncate(before);
             }
         }
     }
@@ -124,11 +132,25 @@ impl EventView<'_> {
             RawValue::User(number) | RawValue::Group(number) if number == u32::MAX => {
                 write!(out, "-1")
             }
-            RawValue::User(number) | RawValue::Group(number) | RawValue::Named(number) => {
-                write!(out, "{number}")
+
+            RawValue::Signals(bits) => {
+                signals::write_set(bits, out);
+                Ok(())
+            }
+            RawValue::Time(time) => {
+                let shown = Shown::Date.write(&Value::Int(time as i64), &mut Utf8(out));
+                shown.map_err(std::io::Error::other)
+            }
+            RawValue::Polled => {
+                self.write_polled_list(index, out);
+                Ok(())
             }
             RawValue::Symbols(number, Base::Octal) => write!(out, "{number:04o}"),
-            RawValue::Symbols(number, _) => write!(out, "{number}"),
+            RawValue::User(number)
+            | RawValue::Group(number)
+            | RawValue::Named(number)
+            | RawValue::Signal(number)
+            | RawValue::Symbols(number, _) => write!(out, "{number}"),
             RawValue::Text(text) | RawValue::Path(text) | RawValue::PathAt(text, _) => {
                 out.extend_from_slice(text);
                 Ok(())
@@ -174,8 +196,7 @@ impl EventView<'_> {
                 write_error(fd, out);
             }
             RawValue::Descriptor(fd) => {
-                let table = self.threads.descriptors(self.event.tid);
-                if let Some(descriptor) = table.and_then(|table| table.get(fd as Fd)) {
+                if let Some(descriptor) = self.descriptor_at(fd) {
                     write_kind(descriptor, out);
                     write_name(descriptor, out);
                 }
@@ -190,6 +211,9 @@ impl EventView<'_> {
             }
             RawValue::User(uid) => out.extend_from_slice(self.user_of(uid, b"<NONE>")),
             RawValue::Group(gid) => out.extend_from_slice(self.group_of(gid, b"<NONE>")),
+            RawValue::Signal(number) => {
+                out.extend_from_slice(signals::name(number).unwrap_or_default().as_bytes());
+            }
             RawValue::Symbols(..) | RawValue::Named(_) => self.arguments.write_names(index, out),
             RawValue::Path(path) if !path.is_empty() && path[0] != b'/' => {
                 self.write_path(None, path, out);
@@ -205,24 +229,65 @@ impl EventView<'_> {
         }
     }
 
-    /// A relative path from where it starts: the directory in an argument, or the working directory.
-    pub(super) fn write_path(&self, at: Option<usize>, path: &[u8], out: &mut Vec<u8>) {
-        let directory = at.and_then(|at| number(self.arguments.value(at)));
-        let base = match directory {
-            Some(fd) if fd != i64::from(WORKING_DIRECTORY) => {
-                let table = self.threads.descriptors(self.event.tid);
-                let found = table.and_then(|table| table.get(fd as Fd));
-                found.map(|descriptor| crate::text::with_slash(&descriptor.path))
+    /// Polled descriptors: number, letter of the type, and the events in sixteens.
+    fn write_polled_list(&self, index: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.arguments.each_polled(index, &mut |fd, events| {
+            if out.len() > start {
+                out.push(b' ');
             }
-            _ => Some(self.threads.directory_of(self.event.tid)),
-        };
-        let mut resolved = Vec::new();
-        resolve_into(
-            &mut resolved,
-            base.as_deref().unwrap_or(b"<UNKNOWN>"),
-            path,
-            false,
-        );
-        out.append(&mut resolved);
+            let letter = self.descriptor_at(fd).map_or("?", |polled| words(polled).0);
+            // Writing into memory does not fail.
+            let _ = write!(out, "{fd}:{letter}{events:x}");
+        });
+    }
+
+    /// A path from where it starts: the directory in an argument, or the working directory.
+    pub(super) fn write_path(&self, at: Option<usize>, path: &[u8], out: &mut Vec<u8>) {
+        if path.first() == Some(&b'/') {
+            return self.write_joined_path(b"", path, out);
+        }
+        match at.and_then(|at| number(self.arguments.value(at))) {
+            Some(fd) if fd != i64::from(WORKING_DIRECTORY) => match self.descriptor_at(fd) {
+                Some(directory) if directory.path.last() == Some(&b'/') => {
+                    self.write_joined_path(&directory.path, path, out);
+                }
+                Some(directory) => with_buffer(|base| {
+                    base.extend_from_slice(&directory.path);
+                    base.push(b'/');
+                    self.write_joined_path(base, path, out);
+                }),
+                None => self.write_joined_path(b"<UNKNOWN>", path, out),
+            },
+            _ => self.write_joined_path(&self.threads.directory_of(self.event.tid), path, out),
+        }
+    }
+
+    /// A directory and a path from there, cleaned. What stands for an unknown directory becomes a part of the
+    /// first name, as it does in Falco.
+    #[allow(clippy::unused_self, reason = "reads as the other writers do")]
+    pub(super) fn write_joined_path(&self, base: &[u8], path: &[u8], out: &mut Vec<u8>) {
+        with_buffer(|clean| {
+            if base.is_empty() || base.last() == Some(&b'/') {
+                resolve_into(clean, base, path, false);
+            } else {
+                with_buffer(|whole| {
+                    whole.extend_from_slice(base);
+                    whole.extend_from_slice(path);
+                    resolve_into(clean, b"", whole, false);
+                });
+            }
+            out.extend_from_slice(clean);
+        });
+    }
+}
+
+/// Lets text be written into bytes.
+struct Utf8<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Utf8<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }

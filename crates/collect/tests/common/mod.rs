@@ -8,6 +8,7 @@
 )]
 
 pub mod checker;
+pub mod events;
 pub mod machine;
 pub mod recording;
 

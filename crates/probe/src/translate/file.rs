@@ -131,6 +131,7 @@ fn open<'a>(record: &Record<'a>, asked: &Asked, out: &mut Arguments<'a>) -> Oper
         device,
         inode,
         resolve: asked.resolve.map(|resolve| values::resolve_flags(resolve)),
+        announced: None,
     })
 }
 

@@ -236,7 +236,7 @@ pub(super) fn exit<'a>(record: &Record<'a>, out: &mut Arguments<'a>) -> Operatio
     out.set([
         RawValue::Result(status),
         RawValue::Result(code),
-        RawValue::Named(u32::from(signal)),
+        RawValue::Signal(u32::from(signal)),
         number(u64::from(core)),
         reaper.map_or(RawValue::Unknown, RawValue::Process),
     ]);
@@ -492,7 +492,7 @@ fn signal<'a>(
         out.set_at(place, RawValue::Process(id(index)));
         place += 1;
     }
-    out.set_at(place, RawValue::Named(record.u32(signal)));
+    out.set_at(place, RawValue::Signal(record.u32(signal)));
     Operation::Signal(Signal {
         pid: pid.map(id),
         tid: tid.map(id),

@@ -19,7 +19,7 @@ mod sysflow;
 
 use std::ops::ControlFlow;
 
-use sysflow_field::{Absence, Arg, Catalogue, Field, FieldId, Value, View};
+use sysflow_field::{Absence, Arg, Catalogue, Field, FieldId, Keys, Value, View};
 
 pub use access::{Connection, Transfer};
 pub use capabilities::with_names as with_capability_names;
@@ -53,7 +53,9 @@ pub static CATALOGUE: Catalogue = Catalogue {
     foreign: FOREIGN,
     kinds: &Kind::CODES,
     operations: names::OPERATIONS,
+    other_operations: None,
     default_prefix: "sf.",
+    keys: Keys::ANY,
 };
 
 impl Joined<'_> {

@@ -13,6 +13,7 @@ pub(super) struct Metadata {
     image_id: String,
     kind: i32,
     is_privileged: bool,
+    all: String,
 }
 
 impl Metadata {
@@ -41,6 +42,7 @@ impl Metadata {
                 .get("privileged")
                 .and_then(Value::as_bool)
                 .unwrap_or_default(),
+            all: container.to_string(),
         })
     }
 
@@ -54,6 +56,7 @@ impl Metadata {
             kind: self.kind,
             is_privileged: self.is_privileged,
             pod_id: None,
+            metadata: self.all.as_bytes(),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::marker::PhantomData;
 
 use sysflow_event::raw::{Base, Category, Class, Origin, RawArguments, RawValue};
 use sysflow_scap::{
-    Argument, Arguments, Category as ScapCategory, Code, EventFlags, Flags, Format, Name,
-    Origin as ScapOrigin, ParameterType, Upgraded, system_call_name,
+    Argument, Arguments, Category as ScapCategory, Code, Event as Recorded, EventFlags, Flags,
+    Format, Name, Origin as ScapOrigin, ParameterInfo, ParameterType, Upgraded, system_call_name,
 };
 
 use super::arguments::{address, tuple};
@@ -14,6 +14,35 @@ use super::arguments::{address, tuple};
 pub(super) struct Raw<'e, 'a, A> {
     event: &'e A,
     bytes: PhantomData<&'a [u8]>,
+}
+
+/// Which parameters an event has, besides their values.
+pub(super) trait Told {
+    /// How many it has.
+    fn told(&self) -> usize;
+
+    /// Whether one without a value counts as zero.
+    fn is_default(&self, index: usize) -> bool;
+}
+
+impl Told for Recorded<'_> {
+    fn told(&self) -> usize {
+        self.stored_parameters()
+    }
+
+    fn is_default(&self, _: usize) -> bool {
+        false
+    }
+}
+
+impl Told for Upgraded<'_> {
+    fn told(&self) -> usize {
+        self.told()
+    }
+
+    fn is_default(&self, index: usize) -> bool {
+        self.is_default(index)
+    }
 }
 
 impl<'e, 'a, A: Arguments<'a>> Raw<'e, 'a, A> {
@@ -43,7 +72,7 @@ fn native_name<'a>(event: &impl Arguments<'a>) -> Option<&'static str> {
     system_call_name(number as u16)
 }
 
-impl<'a, A: Arguments<'a>> RawArguments for Raw<'_, 'a, A> {
+impl<'a, A: Arguments<'a> + Told> RawArguments for Raw<'_, 'a, A> {
     fn class(&self) -> Class {
         let info = self.event.info();
         Class {
@@ -64,7 +93,7 @@ impl<'a, A: Arguments<'a>> RawArguments for Raw<'_, 'a, A> {
     }
 
     fn count(&self) -> usize {
-        self.event.info().parameters.len()
+        self.event.told().min(self.event.info().parameters.len())
     }
 
     fn name(&self, index: usize) -> &'static str {
@@ -76,10 +105,26 @@ impl<'a, A: Arguments<'a>> RawArguments for Raw<'_, 'a, A> {
     }
 
     fn value(&self, index: usize) -> RawValue<'_> {
-        self.event
+        if let Some(value) = self
+            .event
             .argument(index)
             .and_then(|argument| value(&argument))
-            .unwrap_or(RawValue::Unknown)
+        {
+            return value;
+        }
+        match self.event.info().parameters.get(index) {
+            Some(parameter) if self.event.is_default(index) => nothing(parameter),
+            Some(parameter) => empty(parameter),
+            None => RawValue::Unknown,
+        }
+    }
+
+    fn each_polled(&self, index: usize, visit: &mut dyn FnMut(i64, u32)) {
+        let argument = self.event.argument(index);
+        let polled = argument.as_ref().and_then(Argument::polled);
+        for entry in polled.into_iter().flatten() {
+            visit(entry.descriptor, entry.events.value);
+        }
     }
 
     fn write_names(&self, index: usize, out: &mut Vec<u8>) {
@@ -90,6 +135,15 @@ impl<'a, A: Arguments<'a>> RawArguments for Raw<'_, 'a, A> {
                 return;
             }
             write_names(&argument, out);
+        } else if self.event.is_default(index)
+            && let Some(parameter) = self.event.info().parameters.get(index)
+        {
+            let zero = Argument {
+                parameter,
+                ty: parameter.ty,
+                bytes: &[0; size_of::<u32>()],
+            };
+            write_names(&zero, out);
         }
     }
 }
@@ -121,16 +175,12 @@ const fn category(category: ScapCategory) -> Category {
 fn value<'a>(argument: &Argument<'a>) -> Option<RawValue<'a>> {
     use ParameterType as T;
     let argument = argument.selected()?;
-    let base = match argument.parameter.format {
-        Format::Hexadecimal => Base::Hexadecimal,
-        Format::Octal => Base::Octal,
-        Format::Decimal | Format::Plain => Base::Decimal,
-    };
+    let base = base_of(argument.parameter.format);
     Some(match argument.ty {
         T::I8 | T::I16 | T::I32 | T::I64 => RawValue::Signed(argument.i64()?, base),
-        T::U8 | T::U16 | T::U32 | T::U64 | T::AbsoluteTime | T::Port | T::SignalSet => {
-            RawValue::Unsigned(argument.u64()?, base)
-        }
+        T::U8 | T::U16 | T::U32 | T::U64 | T::Port => RawValue::Unsigned(argument.u64()?, base),
+        T::AbsoluteTime => RawValue::Time(argument.u64()?),
+        T::SignalSet => RawValue::Signals(argument.u32()?),
         T::Errno => RawValue::Result(argument.i64()?),
         T::Descriptor | T::Descriptor32 => RawValue::Descriptor(argument.i64()?),
         T::Process | T::Process32 => RawValue::Process(argument.i64()?),
@@ -151,16 +201,47 @@ fn value<'a>(argument: &Argument<'a>) -> Option<RawValue<'a>> {
         T::Flags8 | T::Flags16 | T::Flags32 | T::Enum8 | T::Enum16 | T::Enum32 | T::Mode => {
             RawValue::Symbols(argument.u32()?, base)
         }
-        T::SystemCall | T::Signal => RawValue::Named(argument.u32()?),
+        T::SystemCall => RawValue::Named(argument.u32()?),
+        T::Signal => RawValue::Signal(argument.u32()?),
         T::RelativeTime => RawValue::Span(argument.u64()?),
         T::Bool => RawValue::Bool(argument.bool()?),
-        T::DescriptorList
-        | T::Ipv4Address
-        | T::Ipv6Address
-        | T::Dynamic
-        | T::TextArray
-        | T::TextPairArray => RawValue::Other,
+        T::DescriptorList => RawValue::Polled,
+        T::Ipv4Address | T::Ipv6Address | T::Dynamic | T::TextArray | T::TextPairArray => {
+            RawValue::Other
+        }
     })
+}
+
+/// What stands for nothing. Descriptors stay unknown: 0 is one.
+fn nothing(parameter: &ParameterInfo) -> RawValue<'static> {
+    use ParameterType as T;
+    let base = base_of(parameter.format);
+    match parameter.ty {
+        T::I8 | T::I16 | T::I32 | T::I64 => RawValue::Signed(0, base),
+        T::U8 | T::U16 | T::U32 | T::U64 | T::Port => RawValue::Unsigned(0, base),
+        T::Errno => RawValue::Result(0),
+        T::Flags8 | T::Flags16 | T::Flags32 | T::Enum8 | T::Enum16 | T::Enum32 | T::Mode => {
+            RawValue::Symbols(0, base)
+        }
+        T::Bool => RawValue::Bool(false),
+        _ => empty(parameter),
+    }
+}
+
+/// What stands for no bytes at all.
+fn empty(parameter: &ParameterInfo) -> RawValue<'static> {
+    match parameter.ty {
+        ParameterType::Bytes | ParameterType::SocketTuple => RawValue::Bytes(b""),
+        _ => RawValue::Unknown,
+    }
+}
+
+fn base_of(format: Format) -> Base {
+    match format {
+        Format::Hexadecimal => Base::Hexadecimal,
+        Format::Octal => Base::Octal,
+        Format::Decimal | Format::Plain => Base::Decimal,
+    }
 }
 
 fn write_names(argument: &Argument<'_>, out: &mut Vec<u8>) {

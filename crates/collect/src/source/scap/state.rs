@@ -31,6 +31,8 @@ pub(super) fn snapshot<'a>(item: &Item<'a>) -> Option<Snapshot<'a>> {
         Item::User(user) => Snapshot::User(User {
             uid: user.uid,
             name: user.name,
+            home: user.home,
+            shell: user.shell,
             container: b"",
             is_removed: false,
         }),
@@ -204,6 +206,8 @@ pub(super) fn meta<O: Observer>(event: &Recorded<'_>, observer: &mut O) {
             let user = User {
                 uid: event.u32(0).unwrap_or(u32::MAX),
                 name: text(2),
+                home: text(3),
+                shell: text(4),
                 container: text(5),
                 is_removed: code == Code::USER_DELETED_E,
             };

@@ -1,0 +1,169 @@
+//! Operations, for indexes of rules: each has a bit, alone or with its like.
+
+/// The bit of all operations that have none of their own.
+pub(super) const OTHERS: u64 = 1 << 63;
+
+/// Groups of operations that rules ask for, a bit for each.
+const GROUPS: &[&[&str]] = &[
+    &["execve", "execveat"],
+    &["clone", "clone3", "fork", "vfork"],
+    &["procexit"],
+    &["open", "openat", "openat2", "creat", "open_by_handle_at"],
+    &["close", "close_range"],
+    &["read", "readv", "pread", "preadv"],
+    &["write", "writev", "pwrite", "pwritev"],
+    &["recv", "recvfrom", "recvmsg", "recvmmsg"],
+    &["send", "sendto", "sendmsg", "sendmmsg"],
+    &["accept", "accept4"],
+    &["connect"],
+    &["listen", "bind"],
+    &["socket", "socketpair"],
+    &["rename", "renameat", "renameat2"],
+    &["rmdir", "unlink", "unlinkat"],
+    &["mkdir", "mkdirat"],
+    &["link", "linkat"],
+    &["symlink", "symlinkat"],
+    &["chmod", "fchmod", "fchmodat"],
+    &["chown", "fchown", "lchown", "fchownat"],
+    &["dup", "dup2", "dup3"],
+    &[
+        "setuid",
+        "setgid",
+        "setresuid",
+        "setresgid",
+        "setreuid",
+        "setregid",
+    ],
+    &["setns", "unshare"],
+    &["ptrace", "process_vm_readv", "process_vm_writev"],
+    &["bpf"],
+    &["init_module", "finit_module", "delete_module"],
+    &["mount", "umount", "umount2"],
+    &["kill", "tkill", "tgkill"],
+    &["userfaultfd", "memfd_create"],
+    &["mmap", "mmap2", "munmap", "mprotect", "brk"],
+    &["chdir", "fchdir", "chroot"],
+    &["container"],
+    &["switch"],
+    &["procinfo"],
+    &["signaldeliver"],
+    &["futex"],
+    &["fcntl"],
+    &["ioctl"],
+    &[
+        "stat",
+        "lstat",
+        "fstat",
+        "newfstatat",
+        "stat64",
+        "lstat64",
+        "fstat64",
+        "fstatat64",
+    ],
+    &["access", "faccessat", "faccessat2"],
+    &["lseek", "llseek"],
+    &["getdents", "getdents64"],
+    &["poll", "ppoll", "select", "pselect6"],
+    &["epoll_wait", "epoll_pwait", "epoll_ctl"],
+    &[
+        "epoll_create",
+        "epoll_create1",
+        "eventfd",
+        "eventfd2",
+        "timerfd_create",
+        "signalfd",
+        "signalfd4",
+    ],
+    &["inotify_init", "inotify_init1"],
+    &["pipe", "pipe2"],
+    &["sendfile", "splice", "copy_file_range"],
+    &[
+        "getsockopt",
+        "setsockopt",
+        "shutdown",
+        "getsockname",
+        "getpeername",
+    ],
+    &["prctl", "capset", "seccomp"],
+    &["setsid", "setpgid"],
+    &[
+        "getuid",
+        "geteuid",
+        "getgid",
+        "getegid",
+        "getresuid",
+        "getresgid",
+    ],
+    &["io_uring_setup", "io_uring_enter", "io_uring_register"],
+    &["nanosleep"],
+    &["page_fault"],
+];
+
+const COUNT: usize = {
+    let mut count = 0;
+    let mut group = 0;
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+/// Operations with their bits, in the order of their names.
+pub(super) const ALL: &[(&str, u64)] = &{
+    let mut all = [("", 0); COUNT];
+    let (mut next, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut member = 0;
+        while member < GROUPS[group].len() {
+            // Insertion sort: the compiler does it once.
+            let mut at = next;
+            while at > 0 && is_before(GROUPS[group][member], all[at - 1].0) {
+                all[at] = all[at - 1];
+                at -= 1;
+            }
+            all[at] = (GROUPS[group][member], 1 << group);
+            next += 1;
+            member += 1;
+        }
+        group += 1;
+    }
+    all
+};
+
+const fn is_before(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < other.len() {
+        if one[index] != other[index] {
+            return one[index] < other[index];
+        }
+        index += 1;
+    }
+    one.len() < other.len()
+}
+
+/// The bit of an operation.
+pub(super) fn bit_of(name: &str) -> u64 {
+    match ALL.binary_search_by(|(known, _)| (*known).cmp(name)) {
+        Ok(found) => ALL[found].1,
+        Err(_) => OTHERS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_found_and_groups_have_a_bit_each() {
+        assert!(ALL.is_sorted() && ALL.windows(2).all(|pair| pair[0].0 != pair[1].0));
+        assert!(GROUPS.len() < 63);
+        for (bit, group) in GROUPS.iter().enumerate() {
+            for name in *group {
+                assert_eq!(bit_of(name), 1 << bit);
+            }
+        }
+        assert_eq!((bit_of("getpid"), bit_of("")), (OTHERS, OTHERS));
+    }
+}
