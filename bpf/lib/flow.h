@@ -134,7 +134,7 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 	fresh->file = (u64)file;
 	fresh->first = now;
 	fresh->last = now;
-	fresh->tid = task->pid;
+	fresh->tid = is_worker(task) ? task->tgid : task->pid;
 	if (peer) {
 		fresh->peer = *peer;
 		read_local(file, &fresh->local);
@@ -174,7 +174,7 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 	return (hash >> 32) | 1;
 }
 
-/* Counts an operation. Whether it is to be told by a record of its own instead. */
+/* Counts operations; none to find out whether the next is. Whether it is to be told by a record of its own instead. */
 static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

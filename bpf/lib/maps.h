@@ -4,6 +4,7 @@
 #define SYSFLOW_MAPS_H
 
 const volatile struct sf_config config SEC(".rodata.config");
+const volatile struct sf_all all_types SEC(".rodata.types");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

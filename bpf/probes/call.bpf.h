@@ -133,8 +133,14 @@ static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *cal
 	bool is_told;
 
 	if (call->special == SF_SPECIAL_COPY) {
-		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
-		return count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL) || is_told;
+		/* Told for both sides or counted on both: where it is the first of one, nothing is added to the other. */
+		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL);
+		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL);
+		if (is_told)
+			return true;
+		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
+		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL);
+		return false;
 	}
 	if (call->special == SF_SPECIAL_MESSAGES) {
 		sum.from = register_at(regs, 2);
@@ -199,6 +205,8 @@ static __always_inline bool is_told(struct sf_call *call, struct pt_regs *regs, 
 	case SF_SPECIAL_FAILURE_ONLY:
 	case SF_SPECIAL_EXEC:
 		return result < 0;
+	case SF_SPECIAL_CLONE:
+		return result != 0;
 	case SF_SPECIAL_DUP_COMMAND:
 		command = register_at(regs, 2);
 		return command == F_DUPFD || command == F_DUPFD_CLOEXEC;
