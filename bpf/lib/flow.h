@@ -229,11 +229,10 @@ full:
 	return true;
 }
 
-/* Whether a process may tell one more normal record. If not, it is counted. */
-__attribute__((noinline)) int may_tell(u32 pid, u32 call)
+/* Whether a process may tell one more normal record. */
+__attribute__((noinline)) int may_tell(u32 pid)
 {
-	struct sf_suppressed_key key = { .pid = pid, .call = call };
-	u64 now = bpf_ktime_get_boot_ns(), used, one = 1, *until, *count;
+	u64 now = bpf_ktime_get_boot_ns(), used, *until;
 
 	until = bpf_map_lookup_elem(&budgets, &pid);
 	if (!until) {
@@ -248,6 +247,19 @@ __attribute__((noinline)) int may_tell(u32 pid, u32 call)
 		*until = used + config.event_cost;
 		return 1;
 	}
+	return 0;
+}
+
+/* Counts a record that was left out; of one that would have told a descriptor, also which. */
+__attribute__((noinline)) int leave_out(u32 pid, u32 call, int fd)
+{
+	struct sf_suppressed_key key = { .pid = pid, .call = call };
+	struct sf_flow_key silent_key = { .pid = pid, .fd = fd };
+	u64 one = 1, *count;
+	u8 yes = 1;
+
+	if (fd >= 0)
+		bpf_map_update_elem(&silent, &silent_key, &yes, BPF_ANY);
 	count = bpf_map_lookup_elem(&suppressed, &key);
 	if (count)
 		__sync_fetch_and_add(count, 1);

@@ -97,6 +97,15 @@ struct {
 	__type(value, u64);
 } suppressed SEC(".maps");
 
+/* Descriptors that were made without being told: their closes need not be told either. All others must be, or what
+ * stands for something new would be taken for what it was before. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sf_flow_key);
+	__type(value, u8);
+} silent SEC(".maps");
+
 /* Where a socket is being connected to, as the kernel took it from the program. */
 struct target {
 	u64 sock;

@@ -246,6 +246,21 @@ static __always_inline u32 end_closed(struct sf_call *call, struct pt_regs *regs
 	return 0;
 }
 
+/* Whether a call changes what descriptors stand for, and must be told though its process tells too much. */
+static __always_inline bool must_tell(struct sf_call *call, struct pt_regs *regs, u32 pid)
+{
+	struct sf_flow_key key = { .pid = pid, .fd = register_at(regs, 1) };
+
+	switch (call->special) {
+	case SF_SPECIAL_CLOSE:
+		return bpf_map_delete_elem(&silent, &key) != 0;
+	case SF_SPECIAL_DUP2:
+	case SF_SPECIAL_CLOSE_RANGE:
+		return true;
+	}
+	return false;
+}
+
 static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf_call *call, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -256,8 +271,11 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	int first;
 
 	is_reused = end_closed(call, regs, task->tgid, result);
-	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid, number))
+	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid) &&
+	    !must_tell(call, regs, task->tgid)) {
+		leave_out(task->tgid, number, call->fd == SF_RESULT ? result : -1);
 		return 0;
+	}
 	header = begin(SF_KIND_CALL, number, result);
 	if (!header)
 		return 0;

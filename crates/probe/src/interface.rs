@@ -2,6 +2,7 @@
 //!
 //! A test compares sizes and places with the types of the compiled object.
 #![allow(dead_code, reason = "the mirror is whole, used or not")]
+#![allow(clippy::struct_field_names, reason = "names are those of the header")]
 
 /// A number of the interface.
 pub(crate) trait Number: Sized {

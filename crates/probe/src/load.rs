@@ -30,6 +30,7 @@ pub(crate) fn object() -> &'static [u8] {
 /// The last words of the library that loads programs. It is one for the whole process.
 static LOG: Mutex<String> = Mutex::new(String::new());
 
+#[allow(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn keep_log(_: PrintLevel, text: String) {
     const MOST: usize = 1 << 16;
     if let Ok(mut log) = LOG.lock() {
@@ -66,10 +67,12 @@ fn refused(what: impl Into<String>, error: &libbpf_rs::Error) -> Error {
         |log| {
             let lines: Vec<&str> = log.lines().collect();
             let from = lines.len().saturating_sub(12);
-            lines[from..]
-                .iter()
-                .map(|line| format!("\n  {line}"))
-                .collect()
+            let mut last = String::new();
+            for line in &lines[from..] {
+                last.push_str("\n  ");
+                last.push_str(line);
+            }
+            last
         },
     );
     let is_permission = error.kind() == libbpf_rs::ErrorKind::PermissionDenied;

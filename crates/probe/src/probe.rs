@@ -75,6 +75,12 @@ impl Probe {
         &self.loaded.missing
     }
 
+    /// Gives up all rights of the calling thread, and of threads that it starts later, but those to read maps and
+    /// other processes. To be called before other threads are started: they keep what they have.
+    pub fn drop_privileges(&self) -> Result<(), Error> {
+        crate::system::drop_privileges()
+    }
+
     /// Tells what there was before the first event: the machine, users, threads, open descriptors.
     ///
     /// To be called once, before the first [`poll`](Self::poll): what happens meanwhile waits in the rings.
@@ -82,7 +88,7 @@ impl Probe {
         crate::snapshot::machine(observer);
         crate::snapshot::accounts(observer);
         let threads = std::mem::take(&mut self.loaded.threads);
-        crate::snapshot::threads(&threads, &self.translator.clock, observer);
+        crate::snapshot::threads(&threads, self.translator.clock, observer);
         crate::snapshot::descriptors(
             &load::program_of(&self.loaded.object, "known_files")?,
             observer,

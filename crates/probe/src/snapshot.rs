@@ -130,7 +130,7 @@ fn texts_of(pid: u32, what: &str, out: &mut Vec<u8>) {
 }
 
 /// Tells all threads of a list.
-pub(crate) fn threads<O: Observer>(list: &[u8], clock: &Clock, observer: &mut O) {
+pub(crate) fn threads<O: Observer>(list: &[u8], clock: Clock, observer: &mut O) {
     let (mut arguments, mut environment, mut cgroups) = (Vec::new(), Vec::new(), Vec::new());
     for_each(list, |record| {
         let Some(identity) = record.structure::<Identity>(item::IDENTITY) else {
@@ -150,7 +150,7 @@ fn thread<'a>(
     record: &Record<'a>,
     identity: &'a Identity,
     [arguments, environment, cgroups]: [&'a [u8]; 3],
-    clock: &Clock,
+    clock: Clock,
 ) -> Process<'a> {
     let file: Option<File> = record.structure(item::FILE);
     let mut image = translate::image(record, identity, cgroups);

@@ -103,6 +103,11 @@ impl Translator {
         None
     }
 
+    #[inline]
+    #[allow(
+        clippy::large_types_passed_by_value,
+        reason = "it is moved into the event"
+    )]
     fn tell<'a, O: Observer>(
         &mut self,
         record: &Record<'_>,

@@ -3,6 +3,8 @@
 //!
 //! `cargo test -p sysflow-probe --test live [WORD]` plays the scenes with the word in their names.
 
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
 mod checks;
 mod scenes;
 mod watch;

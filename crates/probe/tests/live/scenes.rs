@@ -1,5 +1,6 @@
 //! The scenes. Each runs in a process of its own.
 #![allow(unsafe_code, clippy::unwrap_used)]
+#![allow(clippy::cast_ptr_alignment, reason = "mappings begin at pages")]
 
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
@@ -30,6 +31,8 @@ pub fn play(scene: &str, rest: &[String]) {
         "killed" => killed(),
         "uring" => super::scenes::uring(&rest[0]),
         "nothing" => {}
+        "pings" => pings(),
+        "flood_open" => flood_open(&rest[0]),
         _ => panic!("no scene {scene}"),
     }
 }
@@ -454,6 +457,24 @@ fn flood(count: u32) {
         let _ = File::open("/no/such/file");
     }
     let _ = Command::new("/bin/true").status();
+}
+
+fn pings() {
+    for _ in 0..300 {
+        let _ = File::open("/no/such/file");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+/// Opens and closes until nothing is told any more, with a descriptor that was told before.
+fn flood_open(directory: &str) {
+    let path = format!("{directory}/kept");
+    let kept = File::create(&path).unwrap();
+    println!("kept {}", kept.as_raw_fd());
+    for _ in 0..3000 {
+        drop(File::open("/etc/passwd").unwrap());
+    }
+    drop(kept);
 }
 
 fn killed() {

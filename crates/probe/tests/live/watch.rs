@@ -15,8 +15,11 @@ pub struct Seen {
     pub name: &'static str,
     pub tid: i64,
     pub ts: u64,
+    /// When it was told.
+    pub told: u64,
     pub result: Option<i64>,
-    /// The operation in words.
+    /// The operation in words, for messages.
+    #[allow(dead_code)]
     pub operation: String,
     pub arguments: BTreeMap<&'static str, String>,
     pub summary: Option<Sum>,
@@ -68,8 +71,10 @@ fn shown(arguments: &dyn RawArguments, index: usize) -> Option<String> {
         | RawValue::Group(number)
         | RawValue::Symbols(number, _)
         | RawValue::Named(number) => number.to_string(),
-        RawValue::Text(bytes) | RawValue::Path(bytes) | RawValue::PathAt(bytes, _) => text(bytes),
-        RawValue::Bytes(bytes) => text(bytes),
+        RawValue::Text(bytes)
+        | RawValue::Path(bytes)
+        | RawValue::PathAt(bytes, _)
+        | RawValue::Bytes(bytes) => text(bytes),
         RawValue::Address(address) => address_text(&address),
         RawValue::Tuple(tuple) => tuple_text(&tuple),
         RawValue::Span(span) => span.to_string(),
@@ -131,6 +136,10 @@ impl Observer for Keeper {
             name: event.name,
             tid: event.tid,
             ts: event.ts,
+            told: std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap()
+                .as_nanos() as u64,
             result: event.result,
             operation: format!("{:?}", event.operation),
             arguments: (0..arguments.count())
@@ -342,7 +351,11 @@ impl Watched {
         for event in &self.all.events {
             if event.name == "clone" && event.result == Some(0) {
                 known.insert(event.tid);
-            } else if event.lost.is_none() && !known.contains(&event.tid) {
+            } else if event.lost.is_none()
+                && !known.contains(&event.tid)
+                // It may have ended while the threads were being listed.
+                && event.name != "procexit"
+            {
                 strange.push(event);
             }
             if event.name == "procexit" {
