@@ -21,19 +21,28 @@ install_packages() { # Debian names; the others' names for the same things are c
     if have apt-get; then
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-            gcc libc6-dev make curl ca-certificates >/dev/null
-    elif have dnf; then as_root dnf -q install -y gcc glibc-devel make curl
-    elif have zypper; then as_root zypper -q install -y gcc glibc-devel make curl
-    elif have pacman; then as_root pacman -S --noconfirm --needed gcc make curl
-    elif have apk; then as_root apk add -q build-base curl
+            gcc libc6-dev make pkg-config curl ca-certificates clang libelf-dev zlib1g-dev >/dev/null
+    elif have dnf; then as_root dnf -q install -y gcc glibc-devel make pkgconf curl clang elfutils-libelf-devel zlib-devel
+    elif have zypper; then as_root zypper -q install -y gcc glibc-devel make pkgconf curl clang libelf-devel zlib-devel
+    elif have pacman; then as_root pacman -S --noconfirm --needed gcc make pkgconf curl clang libelf zlib
+    elif have apk; then as_root apk add -q build-base pkgconf curl clang elfutils-dev zlib-dev
     else
-        say "no known package manager. Please install a C compiler, make and curl."
+        say "no known package manager. Please install a C compiler, clang, libelf, zlib, make and curl."
         exit 1
     fi
 }
 
-if ! have cc || { ! have cargo && ! have curl; }; then
-    say "installing a C compiler"
+# clang compiles the programs that run in the kernel; the library that loads them needs libelf and zlib.
+have_clang() {
+    have clang || have clang-19 || have clang-18 || have clang-17 || have clang-16 || have clang-15 || have clang-14
+}
+have_library() { # a header that the C compiler finds
+    printf '#include <%s>\n' "$1" | cc -E - >/dev/null 2>&1
+}
+
+if ! have cc || ! have_clang || ! have_library libelf.h || ! have_library zlib.h ||
+    { ! have cargo && ! have curl; }; then
+    say "installing compilers and libraries"
     install_packages
 fi
 

@@ -23,7 +23,7 @@ enum sf_kind {
 	SF_KIND_CALL = 1,   /* a system call has ended: the numbers are its arguments */
 	SF_KIND_FORK,       /* a thread was made, told before it runs: the numbers are clone flags */
 	SF_KIND_EXEC,       /* a program was executed: the numbers are old tid */
-	SF_KIND_EXIT,       /* a thread ended: status, whether it was the last, reaper */
+	SF_KIND_EXIT,       /* a thread ended: status, whether it was the last, reaper, whether another takes its place */
 	SF_KIND_FLOW,       /* what moved on a descriptor; ends what is counted there */
 	SF_KIND_SIGNAL,     /* the kernel sends a signal: signal, code, target tid, target pid */
 	SF_KIND_URING,      /* a request of io_uring has ended: as the call that it stands for; [5] is the opcode */
@@ -99,6 +99,7 @@ enum sf_special {
 	SF_SPECIAL_COPY,         /* data move between two descriptors */
 	SF_SPECIAL_CLOSE_RANGE,  /* ends what is counted on many descriptors */
 	SF_SPECIAL_CONNECT,      /* where to is told as the kernel took it */
+	SF_SPECIAL_CLONE,        /* the child returns from it too, and was told before */
 	SF_SPECIAL_PAIR,         /* the numbers are two descriptors, the first of which is described */
 };
 
@@ -253,6 +254,22 @@ struct sf_losses {
 struct sf_suppressed_key {
 	__u32 pid;
 	__u32 call;
+};
+
+/* All of them, so that the types of the object name each and can be compared with the mirror. */
+struct sf_all {
+	struct sf_call call;
+	struct sf_config config;
+	struct sf_header header;
+	struct sf_item item;
+	struct sf_file file;
+	struct sf_socket socket;
+	struct sf_identity identity;
+	struct sf_flow_key flow_key;
+	struct sf_peer peer;
+	struct sf_flow flow;
+	struct sf_losses losses;
+	struct sf_suppressed_key suppressed_key;
 };
 
 #endif

@@ -181,6 +181,10 @@ struct signal_struct {
 	struct tty_struct *tty;
 	struct rlimit rlim[16];
 	unsigned int is_child_subreaper : 1;
+	struct task_struct *group_exec_task;
+};
+struct signal_struct___older { /* before 5.16 */
+	struct task_struct *group_exit_task;
 };
 struct mm_struct {
 	unsigned long total_vm, arg_start, arg_end, env_start, env_end;

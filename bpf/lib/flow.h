@@ -134,7 +134,7 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 	fresh->file = (u64)file;
 	fresh->first = now;
 	fresh->last = now;
-	fresh->tid = task->pid;
+	fresh->tid = is_worker(task) ? task->tgid : task->pid;
 	if (peer) {
 		fresh->peer = *peer;
 		read_local(file, &fresh->local);
@@ -174,7 +174,7 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 	return (hash >> 32) | 1;
 }
 
-/* Counts an operation. Whether it is to be told by a record of its own instead. */
+/* Counts operations; none to find out whether the next is. Whether it is to be told by a record of its own instead. */
 static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -229,11 +229,10 @@ full:
 	return true;
 }
 
-/* Whether a process may tell one more normal record. If not, it is counted. */
-__attribute__((noinline)) int may_tell(u32 pid, u32 call)
+/* Whether a process may tell one more normal record. */
+__attribute__((noinline)) int may_tell(u32 pid)
 {
-	struct sf_suppressed_key key = { .pid = pid, .call = call };
-	u64 now = bpf_ktime_get_boot_ns(), used, one = 1, *until, *count;
+	u64 now = bpf_ktime_get_boot_ns(), used, *until;
 
 	until = bpf_map_lookup_elem(&budgets, &pid);
 	if (!until) {
@@ -248,6 +247,19 @@ __attribute__((noinline)) int may_tell(u32 pid, u32 call)
 		*until = used + config.event_cost;
 		return 1;
 	}
+	return 0;
+}
+
+/* Counts a record that was left out; of one that would have told a descriptor, also which. */
+__attribute__((noinline)) int leave_out(u32 pid, u32 call, int fd)
+{
+	struct sf_suppressed_key key = { .pid = pid, .call = call };
+	struct sf_flow_key silent_key = { .pid = pid, .fd = fd };
+	u64 one = 1, *count;
+	u8 yes = 1;
+
+	if (fd >= 0)
+		bpf_map_update_elem(&silent, &silent_key, &yes, BPF_ANY);
 	count = bpf_map_lookup_elem(&suppressed, &key);
 	if (count)
 		__sync_fetch_and_add(count, 1);

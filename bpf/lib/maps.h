@@ -4,6 +4,7 @@
 #define SYSFLOW_MAPS_H
 
 const volatile struct sf_config config SEC(".rodata.config");
+const volatile struct sf_all all_types SEC(".rodata.types");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -95,6 +96,15 @@ struct {
 	__type(key, struct sf_suppressed_key);
 	__type(value, u64);
 } suppressed SEC(".maps");
+
+/* Descriptors that were made without being told: their closes need not be told either. All others must be, or what
+ * stands for something new would be taken for what it was before. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sf_flow_key);
+	__type(value, u8);
+} silent SEC(".maps");
 
 /* Where a socket is being connected to, as the kernel took it from the program. */
 struct target {

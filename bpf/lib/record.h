@@ -8,6 +8,7 @@
 #ifndef SYSFLOW_RECORD_H
 #define SYSFLOW_RECORD_H
 
+#define PF_IO_WORKER 0x10
 #define ITEM_HEAD sizeof(struct sf_item)
 
 /* Which room is ours: see the map. */
@@ -43,6 +44,12 @@ static __always_inline u64 next_sequence(u32 lane)
 	return own ? __sync_fetch_and_add(&own->sequence[lane & 1], 1) : 0;
 }
 
+/* Workers of io_uring are threads that no program has made: what they do, the process does. */
+static __always_inline bool is_worker(struct task_struct *task)
+{
+	return task->flags & PF_IO_WORKER;
+}
+
 static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 call, s64 result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -52,7 +59,7 @@ static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 
 	header->cpu = bpf_get_smp_processor_id();
 	header->is_compat = 0;
 	header->pid = task->tgid;
-	header->tid = task->pid;
+	header->tid = is_worker(task) ? task->tgid : task->pid;
 	header->is_reused = 0;
 	header->time = bpf_ktime_get_boot_ns();
 	header->start = task->group_leader->start_boottime;

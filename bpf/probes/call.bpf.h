@@ -133,8 +133,14 @@ static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *cal
 	bool is_told;
 
 	if (call->special == SF_SPECIAL_COPY) {
-		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
-		return count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL) || is_told;
+		/* Told for both sides or counted on both: where it is the first of one, nothing is added to the other. */
+		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL);
+		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL);
+		if (is_told)
+			return true;
+		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
+		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL);
+		return false;
 	}
 	if (call->special == SF_SPECIAL_MESSAGES) {
 		sum.from = register_at(regs, 2);
@@ -199,6 +205,8 @@ static __always_inline bool is_told(struct sf_call *call, struct pt_regs *regs, 
 	case SF_SPECIAL_FAILURE_ONLY:
 	case SF_SPECIAL_EXEC:
 		return result < 0;
+	case SF_SPECIAL_CLONE:
+		return result != 0;
 	case SF_SPECIAL_DUP_COMMAND:
 		command = register_at(regs, 2);
 		return command == F_DUPFD || command == F_DUPFD_CLOEXEC;
@@ -238,6 +246,21 @@ static __always_inline u32 end_closed(struct sf_call *call, struct pt_regs *regs
 	return 0;
 }
 
+/* Whether a call changes what descriptors stand for, and must be told though its process tells too much. */
+static __always_inline bool must_tell(struct sf_call *call, struct pt_regs *regs, u32 pid)
+{
+	struct sf_flow_key key = { .pid = pid, .fd = register_at(regs, 1) };
+
+	switch (call->special) {
+	case SF_SPECIAL_CLOSE:
+		return bpf_map_delete_elem(&silent, &key) != 0;
+	case SF_SPECIAL_DUP2:
+	case SF_SPECIAL_CLOSE_RANGE:
+		return true;
+	}
+	return false;
+}
+
 static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf_call *call, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -248,8 +271,11 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	int first;
 
 	is_reused = end_closed(call, regs, task->tgid, result);
-	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid, number))
+	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid) &&
+	    !must_tell(call, regs, task->tgid)) {
+		leave_out(task->tgid, number, call->fd == SF_RESULT ? result : -1);
 		return 0;
+	}
 	header = begin(SF_KIND_CALL, number, result);
 	if (!header)
 		return 0;

@@ -102,13 +102,26 @@ static __always_inline u32 reaper_of(struct task_struct *task)
 	return BPF_CORE_READ(first, tgid);
 }
 
+/* Whether a thread that is not the first executes a program: then the first ends, and it takes its place. */
+static __always_inline bool is_replaced(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct signal_struct___older *older = (void *)signal;
+
+	if (BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+		return false;
+	if (bpf_core_field_exists(signal->group_exec_task))
+		return BPF_CORE_READ(signal, group_exec_task) != NULL;
+	return bpf_core_field_exists(older->group_exit_task) && BPF_CORE_READ(older, group_exit_task) != NULL;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(thread_ended, struct task_struct *task)
 {
 	struct sf_header *header;
 	u32 is_last;
 
-	if (task->tgid == config.own_pid)
+	if (task->tgid == config.own_pid || is_worker(task))
 		return 0;
 	is_last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	if (is_last)
@@ -122,6 +135,8 @@ int BPF_PROG(thread_ended, struct task_struct *task)
 	header->arguments[1] = is_last;
 	if (is_last)
 		header->arguments[2] = reaper_of(task);
+	else
+		header->arguments[3] = is_replaced(task);
 	end(SF_LANE_CRITICAL);
 	return 0;
 }

@@ -189,7 +189,9 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 	} else if (call->special == SF_SPECIAL_CLOSE && result == 0) {
 		end_flow(task->tgid, request.fd);
 	}
-	if (call->lane != SF_LANE_CRITICAL && !may_tell(task->tgid, call_number))
+	if (call->lane != SF_LANE_CRITICAL && !may_tell(task->tgid)) {
+		leave_out(task->tgid, call_number, -1);
 		return 0;
+	}
 	return tell_request(key, &request, call_number, call, result);
 }

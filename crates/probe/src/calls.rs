@@ -113,8 +113,8 @@ const OUT: u8 = 2;
 #[rustfmt::skip]
 const CALLS: &[Known] = &[
     // Processes. A new thread or program is told by the kernel's own places; these are the other ends.
-    critical(libc::SYS_clone, "clone", Code::SYSCALL_CLONE_20_X),
-    critical(libc::SYS_clone3, "clone3", Code::SYSCALL_CLONE3_X).numbers(1, 88),
+    critical(libc::SYS_clone, "clone", Code::SYSCALL_CLONE_20_X).special(special::CLONE),
+    critical(libc::SYS_clone3, "clone3", Code::SYSCALL_CLONE3_X).numbers(1, 88).special(special::CLONE),
     critical(libc::SYS_execve, "execve", Code::SYSCALL_EXECVE_19_X).texts([1]).special(special::EXEC),
     critical(libc::SYS_execveat, "execveat", Code::SYSCALL_EXECVEAT_X).texts([2]).special(special::EXEC),
     critical(libc::SYS_setuid, "setuid", Code::SYSCALL_SETUID_X),
@@ -247,8 +247,8 @@ const SYS_FCHMODAT2: i64 = 452;
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const OLD_CALLS: &[Known] = &[
-    critical(libc::SYS_fork, "fork", Code::SYSCALL_FORK_20_X),
-    critical(libc::SYS_vfork, "vfork", Code::SYSCALL_VFORK_20_X),
+    critical(libc::SYS_fork, "fork", Code::SYSCALL_FORK_20_X).special(special::CLONE),
+    critical(libc::SYS_vfork, "vfork", Code::SYSCALL_VFORK_20_X).special(special::CLONE),
     told(libc::SYS_open, "open", Code::SYSCALL_OPEN_X).texts([1]).fd(RESULT),
     told(libc::SYS_creat, "creat", Code::SYSCALL_CREAT_X).texts([1]).fd(RESULT),
     told(libc::SYS_dup2, "dup2", Code::SYSCALL_DUP2_X).special(special::DUP2),

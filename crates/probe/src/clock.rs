@@ -35,7 +35,7 @@ impl Clock {
 
     /// A time since boot as one since the epoch; 0 stays 0.
     #[inline]
-    pub(crate) const fn epoch(&self, since_boot: u64) -> u64 {
+    pub(crate) const fn epoch(self, since_boot: u64) -> u64 {
         if since_boot == 0 {
             0
         } else {

@@ -33,15 +33,12 @@ const fn hook(
     }
 }
 
-/// All places.
+/// The place from which on all that threads do is seen. Threads are listed just before, when their beginnings and
+/// ends are seen already: so each thread of which something is seen is known.
+pub(crate) const LAST: &str = "sys_exit";
+
+/// All places, in the order in which programs are attached.
 pub(crate) const HOOKS: &[Hook] = &[
-    hook(
-        "sys_exit",
-        "call_end",
-        "floor_call_end",
-        "no system call is seen",
-        true,
-    ),
     hook(
         "sched_process_fork",
         "thread_made",
@@ -90,6 +87,13 @@ pub(crate) const HOOKS: &[Hook] = &[
         "",
         "requests of io_uring are not seen, only their queues",
         false,
+    ),
+    hook(
+        "sys_exit",
+        "call_end",
+        "floor_call_end",
+        "no system call is seen",
+        true,
     ),
 ];
 

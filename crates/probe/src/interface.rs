@@ -2,6 +2,7 @@
 //!
 //! A test compares sizes and places with the types of the compiled object.
 #![allow(dead_code, reason = "the mirror is whole, used or not")]
+#![allow(clippy::struct_field_names, reason = "names are those of the header")]
 
 /// A number of the interface.
 pub(crate) trait Number: Sized {
@@ -194,7 +195,8 @@ pub(crate) mod special {
     pub(crate) const COPY: u8 = 10;
     pub(crate) const CLOSE_RANGE: u8 = 11;
     pub(crate) const CONNECT: u8 = 12;
-    pub(crate) const PAIR: u8 = 13;
+    pub(crate) const CLONE: u8 = 13;
+    pub(crate) const PAIR: u8 = 14;
 }
 
 structures! {
@@ -356,5 +358,154 @@ structures! {
     SuppressedKey = "sf_suppressed_key" {
         pid: u32 = "pid",
         call: u32 = "call",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use libbpf_rs::btf::types::{MemberAttr, Struct};
+    use libbpf_rs::btf::{Btf, HasSize};
+
+    use super::*;
+
+    const HEADER: &str = include_str!("../../../bpf/include/intf.h");
+
+    /// What both sides mean by a structure is the same, member for member.
+    #[test]
+    fn structures_are_those_of_the_programs() {
+        let btf = Btf::from_raw("sysflow", crate::load::object())
+            .unwrap()
+            .unwrap();
+        for (name, size, members) in STRUCTURES {
+            let structure: Struct<'_> = btf
+                .type_by_name(name)
+                .unwrap_or_else(|| panic!("{name} is not used by the programs"));
+            assert_eq!(structure.size(), *size, "{name}");
+            let found: Vec<(String, usize)> = structure
+                .iter()
+                .map(|member| {
+                    let MemberAttr::Normal { offset } = member.attr else {
+                        panic!("{name} has bits")
+                    };
+                    (
+                        member.name.unwrap().to_string_lossy().into_owned(),
+                        offset as usize / 8,
+                    )
+                })
+                .collect();
+            let own: Vec<(String, usize)> = members
+                .iter()
+                .map(|(name, offset, _)| ((*name).to_owned(), *offset))
+                .collect();
+            assert_eq!(found, own, "{name}");
+        }
+    }
+
+    /// The value of an enumerator or definition of the header.
+    fn value(name: &str) -> u64 {
+        for line in HEADER.lines() {
+            if let Some(rest) = line.strip_prefix(&format!("#define {name} ")) {
+                let word = rest.split_whitespace().next().unwrap();
+                return word
+                    .strip_prefix("0x")
+                    .map_or_else(|| word.parse(), |hex| u64::from_str_radix(hex, 16))
+                    .unwrap();
+            }
+        }
+        for block in HEADER.split("enum ").skip(1) {
+            let block = &block[..block.find("};").unwrap()];
+            let mut next = 0;
+            for line in block.lines().skip(1) {
+                let entry = line.trim().split(',').next().unwrap();
+                if !entry.starts_with("SF_") {
+                    continue;
+                }
+                let (own, given) = entry.split_once('=').unwrap_or((entry, ""));
+                if !given.is_empty() {
+                    next = given.trim().parse().unwrap();
+                }
+                if own.trim() == name {
+                    return next;
+                }
+                next += 1;
+            }
+        }
+        panic!("{name} is not in the header");
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_header() {
+        let pairs: &[(&str, u64)] = &[
+            ("SF_ARGUMENTS", ARGUMENTS as u64),
+            ("SF_CALLS", CALLS as u64),
+            ("SF_KINDS", KINDS as u64),
+            ("SF_REQUESTS", REQUESTS as u64),
+            ("SF_NO_CALL", u64::from(NO_CALL)),
+            ("SF_RESULT", u64::from(RESULT)),
+            ("SF_LANES", LANES as u64),
+            ("SF_LANE_CRITICAL", u64::from(lane::CRITICAL)),
+            ("SF_LANE_NORMAL", u64::from(lane::NORMAL)),
+            ("SF_KIND_CALL", u64::from(kind::CALL)),
+            ("SF_KIND_FORK", u64::from(kind::FORK)),
+            ("SF_KIND_EXEC", u64::from(kind::EXEC)),
+            ("SF_KIND_EXIT", u64::from(kind::EXIT)),
+            ("SF_KIND_FLOW", u64::from(kind::FLOW)),
+            ("SF_KIND_SIGNAL", u64::from(kind::SIGNAL)),
+            ("SF_KIND_URING", u64::from(kind::URING)),
+            ("SF_KIND_TASK", u64::from(kind::TASK)),
+            ("SF_KIND_FILE", u64::from(kind::FILE)),
+            ("SF_ITEM_STRING0", item::STRING0 as u64),
+            ("SF_ITEM_STRING1", item::STRING1 as u64),
+            ("SF_ITEM_STRING2", item::STRING2 as u64),
+            ("SF_ITEM_FILE", item::FILE as u64),
+            ("SF_ITEM_PATH", item::PATH as u64),
+            ("SF_ITEM_FILE2", item::FILE2 as u64),
+            ("SF_ITEM_PATH2", item::PATH2 as u64),
+            ("SF_ITEM_SOCKET", item::SOCKET as u64),
+            ("SF_ITEM_UNIX", item::UNIX as u64),
+            ("SF_ITEM_SOCKET2", item::SOCKET2 as u64),
+            ("SF_ITEM_ADDRESS", item::ADDRESS as u64),
+            ("SF_ITEM_DATA", item::DATA as u64),
+            ("SF_ITEM_NUMBERS", item::NUMBERS as u64),
+            ("SF_ITEM_IDENTITY", item::IDENTITY as u64),
+            ("SF_ITEM_ARGUMENTS", item::ARGUMENTS as u64),
+            ("SF_ITEM_ENVIRONMENT", item::ENVIRONMENT as u64),
+            ("SF_ITEM_DIRECTORY", item::DIRECTORY as u64),
+            ("SF_ITEM_ROOT", item::ROOT as u64),
+            ("SF_ITEM_EXECUTABLE", item::EXECUTABLE as u64),
+            ("SF_ITEM_INTERPRETER", item::INTERPRETER as u64),
+            ("SF_ITEM_GIVEN", item::GIVEN as u64),
+            ("SF_ITEM_CGROUP", item::CGROUP as u64),
+            ("SF_ITEM_CGROUP_V1", item::CGROUP_V1 as u64),
+            ("SF_ITEM_FLOW", item::FLOW as u64),
+            ("SF_ITEM_TARGET", item::TARGET as u64),
+            ("SF_ITEM_PEER", item::PEER as u64),
+            ("SF_FACT_UPPER", u64::from(fact::UPPER)),
+            ("SF_FACT_LOWER", u64::from(fact::LOWER)),
+            ("SF_FACT_MEMORY", u64::from(fact::MEMORY)),
+            ("SF_FACT_DELETED", u64::from(fact::DELETED)),
+            ("SF_ACTION_TELL", u64::from(action::TELL)),
+            ("SF_ACTION_COUNT", u64::from(action::COUNT)),
+            ("SF_SPECIAL_CLOSE", u64::from(special::CLOSE)),
+            ("SF_SPECIAL_DUP2", u64::from(special::DUP2)),
+            ("SF_SPECIAL_DUP_COMMAND", u64::from(special::DUP_COMMAND)),
+            ("SF_SPECIAL_MAP", u64::from(special::MAP)),
+            ("SF_SPECIAL_MESSAGE", u64::from(special::MESSAGE)),
+            ("SF_SPECIAL_MESSAGES", u64::from(special::MESSAGES)),
+            ("SF_SPECIAL_FAILURE_ONLY", u64::from(special::FAILURE_ONLY)),
+            ("SF_SPECIAL_EXEC", u64::from(special::EXEC)),
+            ("SF_SPECIAL_VECTOR", u64::from(special::VECTOR)),
+            ("SF_SPECIAL_COPY", u64::from(special::COPY)),
+            ("SF_SPECIAL_CLOSE_RANGE", u64::from(special::CLOSE_RANGE)),
+            ("SF_SPECIAL_CONNECT", u64::from(special::CONNECT)),
+            ("SF_SPECIAL_CLONE", u64::from(special::CLONE)),
+            ("SF_SPECIAL_PAIR", u64::from(special::PAIR)),
+        ];
+        for (name, own) in pairs {
+            assert_eq!(value(name), *own, "{name}");
+        }
+        // No item is read from behind the last one.
+        assert_eq!(value("SF_ITEM_PEER") as usize + 1, item::END);
     }
 }

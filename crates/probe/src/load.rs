@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::sync::Mutex;
 
 use libbpf_rs::{
-    Link, MapCore, MapFlags, Object, ObjectBuilder, OpenObject, PrintLevel, set_print,
+    Link, MapCore, MapFlags, Object, ObjectBuilder, OpenObject, PrintLevel, ProgramMut, set_print,
 };
 
 use crate::calls;
 use crate::error::Error;
-use crate::hooks::{HOOKS, is_offered};
+use crate::hooks::{HOOKS, LAST, is_offered};
 use crate::interface::Config;
 use crate::options::{Mode, Options};
 
@@ -30,6 +30,7 @@ pub(crate) fn object() -> &'static [u8] {
 /// The last words of the library that loads programs. It is one for the whole process.
 static LOG: Mutex<String> = Mutex::new(String::new());
 
+#[allow(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn keep_log(_: PrintLevel, text: String) {
     const MOST: usize = 1 << 16;
     if let Ok(mut log) = LOG.lock() {
@@ -46,6 +47,8 @@ pub(crate) struct Loaded {
     /// What keeps the programs attached. They are detached before the maps go.
     _links: Vec<Link>,
     pub(crate) object: Object,
+    /// Threads that there were when all began to be seen, as records.
+    pub(crate) threads: Vec<u8>,
     /// Places without which something is missed.
     pub(crate) missing: Vec<&'static str>,
 }
@@ -64,10 +67,12 @@ fn refused(what: impl Into<String>, error: &libbpf_rs::Error) -> Error {
         |log| {
             let lines: Vec<&str> = log.lines().collect();
             let from = lines.len().saturating_sub(12);
-            lines[from..]
-                .iter()
-                .map(|line| format!("\n  {line}"))
-                .collect()
+            let mut last = String::new();
+            for line in &lines[from..] {
+                last.push_str("\n  ");
+                last.push_str(line);
+            }
+            last
         },
     );
     let is_permission = error.kind() == libbpf_rs::ErrorKind::PermissionDenied;
@@ -160,17 +165,18 @@ pub(crate) fn load(options: &Options) -> Result<Loaded, Error> {
         .map_err(|error| refused("load the BPF programs", &error))?;
     fill_tables(&object)?;
     let mut links = Vec::new();
+    let mut threads = Vec::new();
     for hook in HOOKS {
+        if hook.place == LAST {
+            threads = crate::snapshot::list(&program_of(&object, "known_tasks")?)?;
+        }
         let Some(name) = hook.program_for(options.mode) else {
             continue;
         };
         if missing.contains(&hook.place) {
             continue;
         }
-        let program = object
-            .progs_mut()
-            .find(|program| program.name() == OsStr::new(name))
-            .ok_or(Error::Broken { what: name })?;
+        let program = program_of(&object, name)?;
         match program.attach() {
             Ok(link) => links.push(link),
             Err(error) if hook.is_needed => {
@@ -185,8 +191,20 @@ pub(crate) fn load(options: &Options) -> Result<Loaded, Error> {
     Ok(Loaded {
         _links: links,
         object,
+        threads,
         missing,
     })
+}
+
+/// A program of the object.
+pub(crate) fn program_of<'a>(
+    object: &'a Object,
+    what: &'static str,
+) -> Result<ProgramMut<'a>, Error> {
+    object
+        .progs_mut()
+        .find(|program| program.name() == OsStr::new(what))
+        .ok_or(Error::Broken { what })
 }
 
 /// Tells the kernel how each call is told.

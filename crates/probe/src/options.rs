@@ -45,11 +45,11 @@ impl Default for Options {
             mode: Mode::Normal,
             critical_ring: 4 << 20,
             normal_ring: 16 << 20,
-            interval: Duration::from_millis(5),
+            interval: Duration::from_millis(4),
             flow_interval: Duration::from_secs(5),
             flows: 1 << 16,
             data_size: 80,
-            rate: 20_000,
+            rate: 50_000,
             burst: 100_000,
             run_times: false,
         }

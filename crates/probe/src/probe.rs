@@ -8,14 +8,13 @@ use libbpf_rs::{Map, MapCore, MapFlags, Program};
 use sysflow_event::raw::NoArguments;
 use sysflow_event::{Event, Observer, Operation, Phase};
 
-use crate::clock;
 use crate::error::Error;
 use crate::interface::{Flow, FlowKey, KINDS, LANES, Losses, Number, SuppressedKey, kind};
 use crate::load::{self, Loaded};
 use crate::options::{Mode, Options};
 use crate::rings::Rings;
 use crate::statistics::{Lane, Loss, ProgramTime, Statistics, Suppression};
-use crate::translate::Translator;
+use crate::translate::{Ended, Translator};
 
 /// How often losses are looked for and the clock is checked.
 const SECOND: Duration = Duration::from_secs(1);
@@ -76,18 +75,24 @@ impl Probe {
         &self.loaded.missing
     }
 
+    /// Gives up all rights of the calling thread, and of threads that it starts later, but those to read maps and
+    /// other processes. To be called before other threads are started: they keep what they have.
+    pub fn drop_privileges(&self) -> Result<(), Error> {
+        crate::system::drop_privileges()
+    }
+
     /// Tells what there was before the first event: the machine, users, threads, open descriptors.
     ///
     /// To be called once, before the first [`poll`](Self::poll): what happens meanwhile waits in the rings.
     pub fn snapshot<O: Observer>(&mut self, observer: &mut O) -> Result<(), Error> {
         crate::snapshot::machine(observer);
         crate::snapshot::accounts(observer);
-        crate::snapshot::threads(
-            &self.program("known_tasks")?,
-            &self.translator.clock,
+        let threads = std::mem::take(&mut self.loaded.threads);
+        crate::snapshot::threads(&threads, self.translator.clock, observer);
+        crate::snapshot::descriptors(
+            &load::program_of(&self.loaded.object, "known_files")?,
             observer,
-        )?;
-        crate::snapshot::descriptors(&self.program("known_files")?, observer)
+        )
     }
 
     /// Waits for at most a time, and no longer than the [interval](Options::interval), then tells what has
@@ -127,10 +132,10 @@ impl Probe {
         } = self;
         let mut failed = None;
         let count = rings.drain(all, |record| {
-            if let Some(parent) = translator.record(record, observer) {
+            if let Some(ended) = translator.record(record, observer) {
                 failed = failed
                     .take()
-                    .or(end_peers(loaded, translator, parent, observer).err());
+                    .or(end_peers(loaded, translator, ended, observer).err());
             }
         })?;
         failed.map_or(Ok(count), Err)
@@ -139,7 +144,7 @@ impl Probe {
     /// Tells what is new of descriptors that are open.
     fn tell_flows<O: Observer>(&mut self, observer: &mut O) -> Result<(), Error> {
         let complete_to = self.rings.complete_to;
-        let ts = self.translator.clock.epoch(clock::since_boot());
+        let ts = self.translator.clock.epoch(self.rings.complete_to);
         let mut dead = Vec::new();
         let translator = &mut self.translator;
         walk(&map(&self.loaded, "flows")?, |key, flow| {
@@ -148,7 +153,8 @@ impl Probe {
                 return;
             }
             if crate::system::is_alive(key.pid) {
-                translator.sum_up(key, flow, ts, observer);
+                // Where no thread is known that could be named, the end of the process tells it.
+                translator.sum_up_living(key, flow, ts, observer);
             } else {
                 dead.push((*key, *flow));
             }
@@ -204,7 +210,7 @@ impl Probe {
     fn tell_losses<O: Observer>(&mut self, observer: &mut O) -> Result<(), Error> {
         let losses = self.losses()?;
         let suppressions = self.suppressions()?;
-        let ts = self.translator.clock.epoch(clock::since_boot());
+        let ts = self.translator.clock.epoch(self.rings.complete_to);
         let mut tell = |name: &'static str, tid: u32, count: u64| {
             if count > 0 {
                 let event = Event {
@@ -313,14 +319,6 @@ impl Probe {
             .collect()
     }
 
-    fn program(&self, what: &'static str) -> Result<libbpf_rs::ProgramMut<'_>, Error> {
-        self.loaded
-            .object
-            .progs_mut()
-            .find(|program| program.name() == OsStr::new(what))
-            .ok_or(Error::Broken { what })
-    }
-
     /// The mode that it works in.
     pub const fn mode(&self) -> Mode {
         self.options.mode
@@ -360,19 +358,18 @@ fn walk(map: &Map<'_>, mut each: impl FnMut(&FlowKey, &Flow)) -> Result<(), Erro
 fn end_peers<O: Observer>(
     loaded: &Loaded,
     translator: &mut Translator,
-    parent: u64,
+    ended: Ended,
     observer: &mut O,
 ) -> Result<(), Error> {
     let flows = map(loaded, "flows")?;
-    let ts = translator.clock.epoch(clock::since_boot());
-    let mut ended = Vec::new();
+    let mut peers = Vec::new();
     walk(&flows, |key, flow| {
-        if key.peer != 0 && flow.peers == parent {
-            ended.push((*key, *flow));
+        if key.peer != 0 && flow.peers == ended.id {
+            peers.push((*key, *flow));
         }
     })?;
-    for (key, flow) in ended {
-        translator.sum_up(&key, &flow, ts, observer);
+    for (key, flow) in peers {
+        translator.sum_up(&key, &flow, (ended.ts, ended.tid), observer);
         translator.forget_flow(flow.id);
         let _ = flows.delete(&key.to_bytes());
     }

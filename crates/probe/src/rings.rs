@@ -43,7 +43,7 @@ impl Held {
 /// The rings.
 #[derive(Debug)]
 pub(crate) struct Rings {
-    rings: RingBuffer<'static>,
+    both: RingBuffer<'static>,
     waiting: OwnedFd,
     held: Rc<RefCell<Held>>,
     /// What was held and is being told.
@@ -73,7 +73,7 @@ impl Rings {
                 })
                 .map_err(refused)?;
         }
-        let rings = builder.build().map_err(refused)?;
+        let both = builder.build().map_err(refused)?;
         // Edge-triggered: most records wake nobody, and the next look finds them.
         let waiting =
             wait_set([critical.as_fd(), normal.as_fd()]).map_err(|error| Error::Read {
@@ -81,7 +81,7 @@ impl Rings {
                 reason: error.into(),
             })?;
         Ok(Self {
-            rings,
+            both,
             waiting,
             held,
             told: Held::default(),
@@ -109,7 +109,7 @@ impl Rings {
     /// Reads what there is, and gives what is complete to a function in order. `all` holds nothing back.
     pub(crate) fn drain(&mut self, all: bool, mut tell: impl FnMut(&[u8])) -> Result<usize, Error> {
         let now = clock::since_boot();
-        self.rings.consume().map_err(|error| Error::Read {
+        self.both.consume().map_err(|error| Error::Read {
             what: "read the rings",
             reason: std::io::Error::other(error.to_string()),
         })?;

@@ -90,8 +90,8 @@ fn for_each_account(path: &str, mut each: impl FnMut(&[u8], u32, &[u8])) {
     }
 }
 
-/// Runs an iterator, and looks at its records.
-fn iterate(program: &ProgramMut<'_>, mut each: impl FnMut(&Record<'_>)) -> Result<(), Error> {
+/// Runs an iterator.
+pub(crate) fn list(program: &ProgramMut<'_>) -> Result<Vec<u8>, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Refused {
         what: "list threads and descriptors".to_owned(),
         reason: error.to_string(),
@@ -104,7 +104,12 @@ fn iterate(program: &ProgramMut<'_>, mut each: impl FnMut(&Record<'_>)) -> Resul
         .map_err(|error| failed(&error))?
         .read_to_end(&mut bytes)
         .map_err(|error| failed(&error))?;
-    let mut rest = &bytes[..];
+    Ok(bytes)
+}
+
+/// Looks at the records of an iterator.
+fn for_each(bytes: &[u8], mut each: impl FnMut(&Record<'_>)) {
+    let mut rest = bytes;
     while let Some(header) = Header::read(rest) {
         let length = header.length as usize;
         let (Some(record), Some(after)) = (rest.get(..length), rest.get(length..)) else {
@@ -118,7 +123,6 @@ fn iterate(program: &ProgramMut<'_>, mut each: impl FnMut(&Record<'_>)) -> Resul
         }
         rest = after;
     }
-    Ok(())
 }
 
 /// A list of texts that the kernel shows of a process. Processes that are gone have none.
@@ -129,14 +133,10 @@ fn texts_of(pid: u32, what: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Tells all threads, main threads first.
-pub(crate) fn threads<O: Observer>(
-    program: &ProgramMut<'_>,
-    clock: &Clock,
-    observer: &mut O,
-) -> Result<(), Error> {
+/// Tells all threads of a list.
+pub(crate) fn threads<O: Observer>(list: &[u8], clock: Clock, observer: &mut O) {
     let (mut arguments, mut environment, mut cgroups) = (Vec::new(), Vec::new(), Vec::new());
-    iterate(program, |record| {
+    for_each(list, |record| {
         let Some(identity) = record.structure::<Identity>(item::IDENTITY) else {
             return;
         };
@@ -144,21 +144,17 @@ pub(crate) fn threads<O: Observer>(
         texts_of(identity.pid, "environ", &mut environment);
         cgroups.clear();
         translate::write_cgroups(record, &mut cgroups);
-        let process = thread(
-            record,
-            &identity,
-            [&arguments, &environment, &cgroups],
-            clock,
-        );
+        let texts = [&arguments[..], &environment, &cgroups];
+        let process = thread(record, &identity, texts, clock);
         observer.snapshot(&Snapshot::Process(process));
-    })
+    });
 }
 
 fn thread<'a>(
     record: &Record<'a>,
     identity: &'a Identity,
     [arguments, environment, cgroups]: [&'a [u8]; 3],
-    clock: &Clock,
+    clock: Clock,
 ) -> Process<'a> {
     let file: Option<File> = record.structure(item::FILE);
     let mut image = translate::image(record, identity, cgroups);
@@ -213,7 +209,7 @@ pub(crate) fn descriptors<O: Observer>(
     observer: &mut O,
 ) -> Result<(), Error> {
     let mut name = Vec::new();
-    iterate(program, |record| {
+    for_each(&list(program)?, |record| {
         let Some(file) = record.structure::<File>(item::FILE) else {
             return;
         };
@@ -226,7 +222,8 @@ pub(crate) fn descriptors<O: Observer>(
                 target,
             }));
         }
-    })
+    });
+    Ok(())
 }
 
 fn target<'a>(record: &Record<'a>, file: &File, name: &'a mut Vec<u8>) -> Option<Target<'a>> {

@@ -26,6 +26,24 @@ pub(crate) fn measure_run_times() -> Result<OwnedFd, Error> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Gives up all rights of the calling thread but those that reading needs: see [`crate::Probe::drop_privileges`].
+pub(crate) fn drop_privileges() -> Result<(), Error> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+    let kept = CapabilitySet::BPF
+        | CapabilitySet::PERFMON
+        | CapabilitySet::SYS_PTRACE
+        | CapabilitySet::DAC_READ_SEARCH;
+    let sets = CapabilitySets {
+        effective: kept,
+        permitted: kept,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, sets).map_err(|error| Error::Read {
+        what: "give up privileges",
+        reason: error.into(),
+    })
+}
+
 /// Whether there is a process with an id.
 pub(crate) fn is_alive(pid: u32) -> bool {
     rustix::process::Pid::from_raw(pid as i32)

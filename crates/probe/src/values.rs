@@ -368,9 +368,9 @@ mod tests {
             FlagSet::find(set).unwrap().names_in(value).collect()
         };
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
-        let mut names = named("file_flags", open_flags(flags as u32));
-        names.sort_unstable();
-        assert_eq!(names, ["O_CLOEXEC", "O_CREAT", "O_TRUNC", "O_WRONLY"]);
+        let mut shown = named("file_flags", open_flags(flags as u32));
+        shown.sort_unstable();
+        assert_eq!(shown, ["O_CLOEXEC", "O_CREAT", "O_TRUNC", "O_WRONLY"]);
         assert_eq!(named("file_flags", open_flags(0)), ["O_RDONLY"]);
         for (kernel, own) in [
             (libc::PTRACE_TRACEME, "PTRACE_TRACEME"),

@@ -130,7 +130,7 @@ fn open<'a>(record: &Record<'a>, asked: &Asked, out: &mut Arguments<'a>) -> Oper
         },
         device,
         inode,
-        resolve: asked.resolve.map(|resolve| values::resolve_flags(resolve)),
+        resolve: asked.resolve.map(values::resolve_flags),
         announced: None,
     })
 }
@@ -428,7 +428,7 @@ fn old<'a>(
             special(SpecialKind::Inotify, None, None)
         }
         libc::SYS_epoll_create => {
-            out.set_at(1, raw::signed(record.argument(0) as i32 as i64));
+            out.set_at(1, raw::signed(i64::from(record.u32(0) as i32)));
             special(SpecialKind::Epoll, None, None)
         }
         _ => return None,

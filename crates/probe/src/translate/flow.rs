@@ -68,17 +68,34 @@ impl Translator {
             self.malformed += 1;
             return None;
         };
-        self.sum_up(&key, &flow, self.clock.epoch(record.header.time), observer);
+        let tid = self.living(flow.tid, record.header.tid);
+        let ts = self.clock.epoch(record.header.time);
+        self.sum_up(&key, &flow, (ts, tid), observer);
         self.forget_flow(flow.id);
         (flow.peers != 0).then_some(flow.id)
     }
 
-    /// Tells what is new of a flow at a time.
-    pub(crate) fn sum_up<O: Observer>(
+    /// Tells what is new of a flow of a process that goes on. Where its threads have ended that could be named, the
+    /// last one will tell it.
+    pub(crate) fn sum_up_living<O: Observer>(
         &mut self,
         key: &FlowKey,
         flow: &Flow,
         ts: u64,
+        observer: &mut O,
+    ) {
+        let tid = self.living(flow.tid, key.pid);
+        if !self.has_ended(tid) {
+            self.sum_up(key, flow, (ts, tid), observer);
+        }
+    }
+
+    /// Tells what is new of a flow, at a time and of a thread.
+    pub(crate) fn sum_up<O: Observer>(
+        &mut self,
+        key: &FlowKey,
+        flow: &Flow,
+        (ts, tid): (u64, u32),
         observer: &mut O,
     ) {
         let counts = Counts::of(flow);
@@ -94,7 +111,6 @@ impl Translator {
         }
         self.flows.told.insert(flow.id, (counts, flow.last));
         self.events += 1;
-        let tid = self.living(flow.tid, key.pid);
         let summary = Summary {
             fd: key.fd as i32,
             read_ops: new.read_ops,
@@ -168,11 +184,11 @@ mod tests {
             read_bytes: 20,
             ..Flow::default()
         };
-        translator.sum_up(&key, &flow, 1, &mut sums);
-        translator.sum_up(&key, &flow, 1, &mut sums);
+        translator.sum_up(&key, &flow, (1, 1), &mut sums);
+        translator.sum_up(&key, &flow, (1, 1), &mut sums);
         flow.read_ops = 5;
         flow.read_bytes = 21;
-        translator.sum_up(&key, &flow, 1, &mut sums);
+        translator.sum_up(&key, &flow, (1, 1), &mut sums);
         assert_eq!(sums.0, [(2, 20), (3, 1)]);
         translator.forget_flow(9);
         assert!(translator.flows.told.is_empty());

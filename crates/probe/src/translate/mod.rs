@@ -30,6 +30,17 @@ pub(crate) fn image<'a>(
     process::image(record, Some(identity), short_name(&identity.comm), cgroups)
 }
 
+/// A flow has ended to which flows with peers belong, which are still in the map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Its id.
+    pub(crate) id: u64,
+    /// When, ns since the epoch.
+    pub(crate) ts: u64,
+    /// The thread that has ended it.
+    pub(crate) tid: u32,
+}
+
 /// Turns records into events, and remembers what it needs for that: what was told of flows, and which threads of
 /// living processes have ended.
 #[derive(Debug)]
@@ -64,10 +75,9 @@ impl Translator {
         self.table.name(number)
     }
 
-    /// Tells what a record says. Whether flows with peers of a descriptor are left in the map, and of which flow:
-    /// see [`Flows`].
+    /// Tells what a record says.
     #[inline]
-    pub(crate) fn record<O: Observer>(&mut self, bytes: &[u8], observer: &mut O) -> Option<u64> {
+    pub(crate) fn record<O: Observer>(&mut self, bytes: &[u8], observer: &mut O) -> Option<Ended> {
         let Some(record) = Record::parse(bytes) else {
             self.malformed += 1;
             return None;
@@ -78,7 +88,12 @@ impl Translator {
                     self.call(&record, known, observer);
                 }
             }
-            kind::FLOW => return self.flow(&record, observer),
+            kind::FLOW => {
+                let id = self.flow(&record, observer)?;
+                let ts = self.clock.epoch(record.header.time);
+                let tid = record.header.tid;
+                return Some(Ended { id, ts, tid });
+            }
             kind::FORK => self.fork(&record, observer),
             kind::EXEC => self.exec(&record, observer),
             kind::EXIT => self.exit(&record, observer),
@@ -88,6 +103,11 @@ impl Translator {
         None
     }
 
+    #[inline]
+    #[allow(
+        clippy::large_types_passed_by_value,
+        reason = "it is moved into the event"
+    )]
     fn tell<'a, O: Observer>(
         &mut self,
         record: &Record<'_>,
@@ -178,6 +198,10 @@ impl Translator {
     }
 
     fn exit<O: Observer>(&mut self, record: &Record<'_>, observer: &mut O) {
+        if record.argument(3) != 0 {
+            // Another thread takes its place: the process goes on under its number.
+            return;
+        }
         let is_last = record.argument(1) != 0;
         if is_last {
             self.ended.remove(&record.header.pid);
@@ -220,9 +244,18 @@ impl Translator {
         room
     }
 
-    /// The thread that a flow is told of: the one that began it, or the process where that has ended.
-    fn living(&self, tid: u32, pid: u32) -> u32 {
-        if self.ended.contains(&tid) { pid } else { tid }
+    /// The thread that a flow is told of: the one that began it, or another of its process where that has ended.
+    fn living(&self, tid: u32, other: u32) -> u32 {
+        if self.ended.contains(&tid) {
+            other
+        } else {
+            tid
+        }
+    }
+
+    /// Whether a thread of a living process has ended.
+    fn has_ended(&self, tid: u32) -> bool {
+        self.ended.contains(&tid)
     }
 }
 

@@ -144,11 +144,10 @@ pub(super) fn caller_flags(record: &Record<'_>, code: Code) -> u32 {
 pub(crate) fn executable_flags(file: &File, identity: &Identity) -> u32 {
     const OVERRIDE: u64 = 1 << 1;
     const OWNER: u64 = 1 << 3;
-    let may_write = (file.uid == identity.uid && file.mode & 0o200 != 0)
+    // Who owns it may give itself the right.
+    let may_write = file.uid == identity.uid
         || (file.gid == identity.gid && file.mode & 0o020 != 0)
         || file.mode & 0o002 != 0
-        // Who owns it may give itself the right.
-        || file.uid == identity.uid
         || identity.effective & (OVERRIDE | OWNER) != 0;
     let facts = [
         (may_write, executable::WRITABLE),
@@ -231,19 +230,19 @@ pub(super) fn exit<'a>(record: &Record<'a>, out: &mut Arguments<'a>) -> Operatio
     let status = record.header.result;
     let code = status >> 8 & 0xff;
     let signal = (status & 0x7f) as u8;
-    let core = status & 0x80 != 0;
+    let dumped = status & 0x80 != 0;
     let reaper = Some(record.argument(2) as i64).filter(|reaper| *reaper != 0);
     out.set([
         RawValue::Result(status),
         RawValue::Result(code),
         RawValue::Signal(u32::from(signal)),
-        number(u64::from(core)),
+        number(u64::from(dumped)),
         reaper.map_or(RawValue::Unknown, RawValue::Process),
     ]);
     Operation::Exit(Exit {
         code: Some(code),
         signal: Some(signal),
-        core_dumped: Some(core),
+        core_dumped: Some(dumped),
         reaper,
     })
 }
