@@ -75,6 +75,41 @@ impl KindSet {
     }
 }
 
+/// Where a field may not stand in conditions and outputs of Falco's language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Not on the right side of a comparison.
+    pub no_right_side: bool,
+    /// Not within a transformer.
+    pub no_transformer: bool,
+    /// Prints nothing in outputs.
+    pub filter_only: bool,
+    /// The values are one whole: `in` asks for all of them, `intersects` for one, and no other comparison
+    /// applies.
+    pub whole_list: bool,
+}
+
+impl Limits {
+    /// No limit.
+    pub const NONE: Self = Self {
+        no_right_side: false,
+        no_transformer: false,
+        filter_only: false,
+        whole_list: false,
+    };
+    /// Neither on the right side nor within a transformer.
+    pub const LEFT_SIDE: Self = Self {
+        no_right_side: true,
+        no_transformer: true,
+        ..Self::NONE
+    };
+    /// On the left side of conditions, nowhere else.
+    pub const FILTER: Self = Self {
+        filter_only: true,
+        ..Self::LEFT_SIDE
+    };
+}
+
 /// The declaration of one field.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -94,6 +129,10 @@ pub struct Field {
     pub kinds: KindSet,
     /// All texts that the field can have, or empty when the set is open.
     pub domain: &'static [&'static str],
+    /// Whether a name can be its argument, where not every name can.
+    pub is_key: Option<fn(&str) -> bool>,
+    /// Where it may not stand.
+    pub limits: Limits,
     /// Meaning, with units.
     pub doc: &'static str,
 }
@@ -131,6 +170,8 @@ pub struct Catalogue {
     pub kinds: &'static [&'static str],
     /// The operations, as [`Role::Operation`] fields spell them, with the bits that they stand for.
     pub operations: &'static [(&'static str, u64)],
+    /// Whether a word names an operation at all, with bits or without; `None` where that is not known.
+    pub is_operation: Option<fn(&str) -> bool>,
     /// The prefix that users may leave out of names (`sf.`).
     pub default_prefix: &'static str,
 }
@@ -332,6 +373,8 @@ mod tests {
         role: Role::Plain,
         kinds: KindSet::ALL,
         domain: &[],
+        is_key: None,
+        limits: Limits::NONE,
         doc: "",
     };
 
@@ -368,6 +411,7 @@ mod tests {
         }],
         kinds: &["PE"],
         operations: &[("EXEC", 2)],
+        is_operation: None,
         default_prefix: "sf.",
     };
 

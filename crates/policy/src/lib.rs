@@ -47,6 +47,8 @@
 //!                       └─► names: lists, macros ────┘     └─ predicate ─ test ──┘
 //! ```
 
+mod alerts;
+mod analysis;
 mod ast;
 mod check;
 mod compile;
@@ -57,6 +59,10 @@ mod document;
 mod eval;
 #[cfg(test)]
 mod eval_tests;
+mod exceptions;
+mod explain;
+mod falco;
+mod falco_items;
 mod fit;
 mod index;
 mod items;
@@ -67,6 +73,7 @@ mod literal;
 mod loader;
 #[cfg(test)]
 mod loader_tests;
+mod made;
 #[cfg(test)]
 mod message_tests;
 mod names;
@@ -79,17 +86,26 @@ mod program;
 mod property_tests;
 #[cfg(test)]
 mod reference;
+mod requirements;
 mod ruleset;
 mod source;
+mod splice;
 mod template;
 mod test;
 #[cfg(test)]
 mod toy;
+mod transform;
+mod types;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
 pub use eval::{Evaluator, Outcome};
+pub use explain::{Explanation, Found, Part};
+pub use falco::{ENGINE_VERSION, FalcoCode, FalcoResult};
 pub use priority::Priority;
-pub use ruleset::{Condition, Counts, LoadOptions, Rule, RuleId, RuleSet};
+pub use ruleset::{
+    AppendOutput, Capture, Condition, Counts, ExtraField, ExtraOption, ExtraValue, LoadOptions, Matching,
+    Rule, RuleId, RuleSet, Selection, Selector,
+};
 pub use source::{Position, SourceFile, Span};
 pub use template::{Template, TemplateField};
 

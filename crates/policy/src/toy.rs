@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use sysflow_field::{
-    Absence, Alias, Arg, Argument, Catalogue, Field, FieldId, Foreign, KindSet, Role, Type, Value,
+    Absence, Alias, Arg, Argument, Catalogue, Field, FieldId, Foreign, KindSet, Limits, Role, Type, Value,
     View,
 };
 
@@ -17,6 +17,8 @@ const BASE: Field = Field {
     role: Role::Plain,
     kinds: KindSet::ALL,
     domain: &[],
+    is_key: None,
+    limits: Limits::NONE,
     doc: "",
 };
 
@@ -99,6 +101,7 @@ static CATALOGUE: Catalogue = Catalogue {
     }],
     kinds: &["PE", "FF", "NF"],
     operations: OPERATIONS,
+    is_operation: None,
     default_prefix: "sf.",
 };
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sysflow_field::{Absence, Argument, Field, KindSet, Role, Type, Value};
+use sysflow_field::{Absence, Argument, Field, KindSet, Limits, Role, Type, Value};
 
 /// What most fields are.
 pub(super) const BASE: Field = Field {
@@ -14,6 +14,8 @@ pub(super) const BASE: Field = Field {
     role: Role::Plain,
     kinds: KindSet::ALL,
     domain: &[],
+    is_key: None,
+    limits: Limits::NONE,
     doc: "",
 };
 

@@ -38,7 +38,7 @@ event_fields! {
         => text |v, out| { v.write_arguments(out); Some(()) };
     EVT_INFO = "evt.info": Text, "All arguments, as name=value."
         => text |v, out| { v.write_arguments(out); Some(()) };
-    EVT_ARG = "evt.arg": Text { argument: Argument::Key },
+    EVT_ARG = "evt.arg": Text { argument: Argument::Key, is_key: Some(super::names::is_argument) },
         "One argument, by name or position: with what it stands for, as flags and paths."
         => each |v, arg, emit| if let Some(index) = v.argument(arg) {
             emit.text(|out| { v.write_argument(index, out); Some(()) });
@@ -62,7 +62,7 @@ event_fields! {
         => value |v| v.result().map(|result| Value::Int(i64::from(result < 0)));
     EVT_COUNT_EXIT = "evt.count.exit": Int, "1 for the end of a system call."
         => value |v| v.is_call().then_some(Value::Int(1));
-    EVT_BUFFER = "evt.buffer": Text, "First bytes of what was read or written."
+    EVT_BUFFER = "evt.buffer": Bytes, "First bytes of what was read or written."
         => value |v| match v.arguments.named("data")? {
             RawValue::Bytes(data) if v.moves_data() => Some(Value::Text(data)),
             _ => None,

@@ -83,6 +83,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
     foreign: names::FOREIGN,
     kinds: names::KINDS,
     operations: names::OPERATIONS,
+    is_operation: Some(names::is_operation),
     default_prefix: "",
 };
 

@@ -2,6 +2,7 @@
 
 use sysflow_event::raw::Category;
 use sysflow_field::{Alias, Foreign};
+use sysflow_scap::{Name, events, system_call_name};
 
 /// What operations are about.
 pub(super) const KINDS: &[&str] = &[
@@ -125,6 +126,56 @@ pub(super) fn operation(name: &str) -> u64 {
     found.map_or(OTHERS, |(_, bits)| *bits)
 }
 
+/// Calls that the kernels of 32-bit and of other machines have beside those of x86-64.
+const OTHER_CALLS: &[&str] = &[
+    "_llseek",
+    "_newselect",
+    "fadvise64_64",
+    "fcntl64",
+    "fstat64",
+    "fstatat64",
+    "fstatfs64",
+    "ftruncate64",
+    "ipc",
+    "lstat64",
+    "mmap2",
+    "nice",
+    "recv",
+    "renameat",
+    "send",
+    "sendfile64",
+    "sigaction",
+    "sigpending",
+    "sigprocmask",
+    "sigreturn",
+    "sigsuspend",
+    "signal",
+    "socketcall",
+    "stat64",
+    "statfs64",
+    "stime",
+    "truncate64",
+    "ugetrlimit",
+    "umount",
+    "waitpid",
+];
+
+/// Whether a word names an operation: an event, a system call, or what rules ask for.
+pub(super) fn is_operation(name: &str) -> bool {
+    let is_event = || events().iter().any(|event| event.name == name);
+    let is_call = || (0..NUMBERS).any(|number| system_call_name(number) == Some(name));
+    let is_grouped = || OPERATIONS.iter().any(|(known, _)| *known == name);
+    !name.is_empty() && (is_grouped() || is_event() || is_call() || OTHER_CALLS.contains(&name))
+}
+
+/// Numbers of system calls are below this one.
+const NUMBERS: u16 = 600;
+
+/// Whether a word names an argument of some event, or counts one.
+pub(super) fn is_argument(name: &str) -> bool {
+    name.parse::<u8>().is_ok() || Name::find(name).is_some()
+}
+
 const fn alias(name: &'static str, target: &'static str) -> Alias {
     Alias { name, target }
 }
@@ -132,11 +183,6 @@ const fn alias(name: &'static str, target: &'static str) -> Alias {
 /// Names that stand for a field.
 pub(super) const ALIASES: &[Alias] = &[
     alias("evt.rawtime", "evt.time"),
-    alias("fd.net", "fd.ip"),
-    alias("fd.cnet", "fd.cip"),
-    alias("fd.snet", "fd.sip"),
-    alias("fd.lnet", "fd.lip"),
-    alias("fd.rnet", "fd.rip"),
     alias("proc.vmsize", "thread.vmsize"),
     alias("proc.vmrss", "thread.vmrss"),
 ];

@@ -4,7 +4,7 @@ use std::iter::successors;
 
 use sysflow_event::flags::executable;
 use sysflow_event::snapshot::Usage;
-use sysflow_field::{Arg, Argument, Value};
+use sysflow_field::{Arg, Argument, Limits, Value};
 
 use super::EventView;
 use super::fd::write_name;
@@ -117,23 +117,23 @@ event_fields! {
         => value |v| Some(Value::Text(&v.ancestor(1)?.exe_path));
     PROC_PCMDLINE = "proc.pcmdline": Text, "Short name and arguments of the parent."
         => text |v, out| { let parent = v.ancestor(1)?; write_command(&parent.comm, parent, false, out); Some(()) };
-    PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex },
+    PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE },
         "Short names of the ancestors; with a position one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.comm)));
-    PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex }, "argv[0] of the ancestors."
+    PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE }, "argv[0] of the ancestors."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.exe)));
-    PROC_AEXEPATH = "proc.aexepath": Path { list: true, argument: Argument::OptionalIndex },
+    PROC_AEXEPATH = "proc.aexepath": Path { list: true, argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE },
         "Executables of the ancestors."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.exe_path)));
-    PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex }, "Process ids of the ancestors."
+    PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE }, "Process ids of the ancestors."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Int(thread.pid)));
-    PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex },
+    PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE },
         "Short names and arguments of the ancestors."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.text(|out| {
             write_command(&thread.comm, thread, false, out);
             Some(())
         }));
-    PROC_AARGS = "proc.aargs": Text { list: true, argument: Argument::OptionalIndex }, "Arguments of the ancestors."
+    PROC_AARGS = "proc.aargs": Text { list: true, argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE }, "Arguments of the ancestors."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.text(|out| {
             write_joined(arguments(thread), out);
             Some(())

@@ -1,9 +1,14 @@
 //! From the text of a condition to its [`Expression`]: a Pratt parser that goes on after an error.
 
+mod call;
 mod values;
 
+pub(crate) use call::leading_call;
+pub(crate) use values::is_name;
+
 use crate::Dialect;
-use crate::ast::{Check, Expression, Operand, OperandKind, Operator, Right};
+use self::call::Called;
+use crate::ast::{Check, Expression, Operand, OperandKind, Operator, Right, Transformer};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::lexer::{Expect, Lexer, Token, TokenKind};
 use crate::source::{MappedText, Span};
@@ -22,12 +27,7 @@ pub(crate) fn parse(
     dialect: Dialect,
     problems: &mut Vec<Diagnostic>,
 ) -> Expression {
-    let mut parser = Parser {
-        lexer: Lexer::new(text, dialect),
-        dialect,
-        problems,
-        depth: 0,
-    };
+    let mut parser = Parser::new(text, dialect, problems);
     let whole = parser.expression(OR);
     loop {
         let token = parser.lexer.peek(Expect::Term);
@@ -82,7 +82,20 @@ impl Report<'_> {
     }
 }
 
-impl<'t> Parser<'t, '_> {
+impl<'t, 'p> Parser<'t, 'p> {
+    const fn new(
+        text: &'t MappedText,
+        dialect: Dialect,
+        problems: &'p mut Vec<Diagnostic>,
+    ) -> Self {
+        Self {
+            lexer: Lexer::new(text, dialect),
+            dialect,
+            problems,
+            depth: 0,
+        }
+    }
+
     /// Parses everything that binds at least as tightly as `power`.
     fn expression(&mut self, power: u8) -> Expression {
         let left = self.prefix();
@@ -202,8 +215,19 @@ impl<'t> Parser<'t, '_> {
             }
             return Expression::Broken;
         }
-        let left = self.operand(first);
-        self.lexer.advance(first);
+        let called = self.call(first);
+        let is_call = !matches!(called, Called::No);
+        let left = match called {
+            Called::Call(operand) => operand,
+            Called::Fault => {
+                self.skip();
+                return Expression::Broken;
+            }
+            Called::No => {
+                self.lexer.advance(first);
+                self.operand(first)
+            }
+        };
         let next = self.lexer.peek(Expect::Term);
         let letters = self.lexer.letters(&next);
         let operator = match next.kind {
@@ -223,20 +247,28 @@ impl<'t> Parser<'t, '_> {
         if ends && left.kind == OperandKind::Word {
             return Expression::Name(left);
         }
-        if next.kind == TokenKind::Open
-            && matches!(
-                left.text.as_str(),
-                "tolower" | "toupper" | "b64" | "basename" | "len" | "concat" | "join" | "getopt"
-            )
-        {
-            let message = format!("`{}(…)` is not supported yet", left.text);
-            let diagnostic = Diagnostic::error(Code::Unsupported, left.span, message);
-            self.problems.push(diagnostic);
+        if next.kind == TokenKind::Open && !is_call && left.kind == OperandKind::Word {
+            self.not_a_transformer(&left);
             self.skip();
             return Expression::Broken;
         }
         self.missing_operator(&left, &next);
         Expression::Broken
+    }
+
+    fn not_a_transformer(&mut self, word: &Operand) {
+        let text = word.text.as_str();
+        let message = format!("`{text}` is neither an operator nor a transformer");
+        let known = Transformer::ALL.map(Transformer::spelling);
+        let problem = Diagnostic::error(Code::Syntax, word.span, message);
+        let lower = text.to_lowercase();
+        self.problems.push(match nearest(text, known.into_iter()) {
+            Some(word) if word == lower => {
+                problem.help(format!("transformers are lower-case: `{word}`"))
+            }
+            Some(word) => problem.help(format!("did you mean `{word}`?")),
+            None => problem.help(format!("transformers are {}", known.join(", "))),
+        });
     }
 
     fn missing_operator(&mut self, left: &Operand, next: &Token) {
@@ -273,7 +305,7 @@ impl<'t> Parser<'t, '_> {
         } else if operator.takes_list() {
             self.list()
         } else {
-            self.value(operator).map(Right::One)
+            self.value(operator)
         };
         let Some(right) = right else {
             self.skip();

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use bstr::BStr;
-use sysflow_field::{Absence, Argument, Field, KindSet, Role, Type, Value};
+use sysflow_field::{Absence, Argument, Field, KindSet, Limits, Role, Type, Value};
 
 use crate::model::Kind;
 
@@ -17,6 +17,8 @@ pub(super) const BASE: Field = Field {
     role: Role::Plain,
     kinds: KindSet::ALL,
     domain: &[],
+    is_key: None,
+    limits: Limits::NONE,
     doc: "",
 };
 

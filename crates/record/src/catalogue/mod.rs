@@ -53,6 +53,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
     foreign: FOREIGN,
     kinds: &Kind::CODES,
     operations: names::OPERATIONS,
+    is_operation: None,
     default_prefix: "sf.",
 };
 
