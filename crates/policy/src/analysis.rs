@@ -70,7 +70,8 @@ pub(crate) fn rules(
         let kinds = rule.kinds.intersection(reach.kinds);
         let has_kind = (0..catalogue.kinds.len() as u32).any(|kind| kinds.contains(kind));
         let is_dead = is_constant || reachable.are_none() || !has_kind;
-        if is_dead {
+        // Of SysFlow's rules that has been said.
+        if is_dead && rule.dialect == Dialect::Falco {
             let why = if is_constant {
                 "what its condition asks for is in no list and of no type"
             } else {

@@ -8,6 +8,7 @@ use sysflow_field::{Catalogue, Unresolved};
 use crate::ast::{Operator, OperandKind, Quantifier};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Node;
+use crate::items::first_line;
 use crate::parser;
 use crate::source::{MappedText, Span};
 
@@ -51,11 +52,7 @@ enum Cell {
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
 fn fault(span: Span, message: impl Into<String>) -> Box<Diagnostic> {
-    let start = Span {
-        end: span.end.min(span.start + 1),
-        ..span
-    };
-    Diagnostic::error(Code::Invalid, start, message).into()
+    Diagnostic::error(Code::Invalid, span, message).into()
 }
 
 impl Exception {
@@ -74,7 +71,7 @@ impl Exception {
                     Some(Node::Scalar(comparison)) => comparison.clone(),
                     Some(other) => {
                         let message = "of one field there is one operator, not a list";
-                        return Err(fault(other.span(), message));
+                        return Err(fault(first_line(other.span()), message));
                     }
                 };
                 if !comparison_of(&comparison)? {
@@ -103,7 +100,7 @@ impl Exception {
                     Some(node @ Node::List(..)) => scalars(node, "comps")?,
                     Some(other) => {
                         let message = "of several fields there are several operators";
-                        return Err(fault(other.span(), message));
+                        return Err(fault(first_line(other.span()), message));
                     }
                 };
                 if comparisons.len() != fields.len() {
@@ -123,7 +120,7 @@ impl Exception {
                     rows: Vec::new(),
                 }
             }
-            Some(other) => return Err(fault(other.span(), "`fields` takes a field or a list of them")),
+            Some(other) => return Err(fault(first_line(other.span()), "`fields` takes a field or a list of them")),
         };
         let mut exception = Self {
             name: raw.name.clone(),
@@ -138,14 +135,14 @@ impl Exception {
         let elements = match node {
             None | Some(Node::Null(_)) => return Ok(()),
             Some(Node::List(elements, _)) => elements,
-            Some(other) => return Err(fault(other.span(), "`values` takes a list")),
+            Some(other) => return Err(fault(first_line(other.span()), "`values` takes a list")),
         };
         for element in elements {
             match (&mut self.shape, element) {
                 (Shape::One { values, .. }, Node::Scalar(value)) => values.push(value.clone()),
                 (Shape::One { .. }, other) => {
                     let message = "an exception for one field has single values, not lists of them";
-                    return Err(fault(other.span(), message));
+                    return Err(fault(first_line(other.span()), message));
                 }
                 (Shape::Several { fields, rows, .. }, Node::List(cells, span)) => {
                     if cells.len() != fields.len() {
@@ -154,7 +151,7 @@ impl Exception {
                             cells.len(),
                             fields.len()
                         );
-                        return Err(fault(*span, message));
+                        return Err(fault(first_line(*span), message));
                     }
                     rows.push(cells.iter().map(cell).collect::<Result<_>>()?);
                 }
@@ -163,7 +160,7 @@ impl Exception {
                         "a list of {} values is needed here, one for each field",
                         fields.len()
                     );
-                    return Err(fault(other.span(), message));
+                    return Err(fault(first_line(other.span()), message));
                 }
             }
         }
@@ -272,14 +269,14 @@ pub(crate) fn needs_quotes(text: &str) -> bool {
 
 fn scalars(node: &Node, what: &str) -> Result<Vec<MappedText>> {
     let Node::List(elements, span) = node else {
-        return Err(fault(node.span(), format!("`{what}` takes a list")));
+        return Err(fault(first_line(node.span()), format!("`{what}` takes a list")));
     };
     if elements.is_empty() {
-        return Err(fault(*span, format!("`{what}` is empty")));
+        return Err(fault(first_line(*span), format!("`{what}` is empty")));
     }
     let texts = elements.iter().map(|element| match element {
         Node::Scalar(text) => Ok(text.clone()),
-        other => Err(fault(other.span(), format!("`{what}` takes texts"))),
+        other => Err(fault(first_line(other.span()), format!("`{what}` takes texts"))),
     });
     texts.collect()
 }
@@ -290,11 +287,11 @@ fn cell(node: &Node) -> Result<Cell> {
         Node::List(elements, span) => {
             let texts = elements.iter().map(|element| match element {
                 Node::Scalar(text) => Ok(text.clone()),
-                other => Err(fault(other.span(), "a value is a text or a list of texts")),
+                other => Err(fault(first_line(other.span()), "a value is a text or a list of texts")),
             });
             Ok(Cell::Many(texts.collect::<Result<_>>()?, *span))
         }
-        other => Err(fault(other.span(), "a value is a text or a list of texts")),
+        other => Err(fault(first_line(other.span()), "a value is a text or a list of texts")),
     }
 }
 

@@ -196,7 +196,9 @@ impl Compiler {
         words: &[Word],
         scope: &mut Scope,
     ) -> Option<()> {
-        let is_operation = self.catalogue.is_operation?;
+        let Some(is_operation) = self.catalogue.is_operation else {
+            return Some(());
+        };
         if left.field.role != Role::Operation || scope.dialect != Dialect::Falco {
             return Some(());
         }

@@ -90,6 +90,27 @@ static CATALOGUE: Catalogue = Catalogue {
             list: true,
             ..field("proc.ports", Type::Int)
         },
+        Field {
+            absence: Absence::Missing,
+            list: true,
+            limits: Limits {
+                whole_list: true,
+                no_right_side: true,
+                ..Limits::NONE
+            },
+            ..field("proc.anames", Type::Text)
+        },
+        Field {
+            absence: Absence::Missing,
+            ..field("evt.buffer", Type::Bytes)
+        },
+        Field {
+            list: true,
+            kinds: KindSet(4),
+            absence: Absence::Missing,
+            limits: Limits::FILTER,
+            ..field("fd.net", Type::Net)
+        },
     ],
     aliases: &[Alias {
         name: "evt.type",
@@ -168,7 +189,14 @@ impl Toy {
                 let name = self.parent_name.iter();
                 name.map(|name| Value::Text(name.as_bytes())).collect()
             }
-            _ => self.ports.iter().copied().map(Value::Int).collect(),
+            15 => self.ports.iter().copied().map(Value::Int).collect(),
+            17 => vec![Value::Text(self.message.as_bytes())],
+            18 if is_network => self.addresses.iter().copied().map(Value::Ip).collect(),
+            18 => vec![],
+            _ => {
+                let names = self.ancestors.iter();
+                names.map(|name| Value::Text(name.as_bytes())).collect()
+            }
         }
     }
 }
