@@ -21,7 +21,8 @@ mod value;
 mod view;
 
 pub use catalogue::{
-    Absence, Alias, Argument, Catalogue, Field, Foreign, KindSet, Limits, Resolved, Role, Unresolved,
+    Absence, Alias, Argument, Catalogue, Field, Foreign, KindSet, Limits, Resolved, Role,
+    Unresolved,
 };
 pub use value::{Type, Value};
 pub use view::{Arg, FieldId, View, first};

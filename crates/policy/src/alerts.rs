@@ -1,5 +1,7 @@
 //! The texts and fields of a rule's alerts: its output, and what the configuration adds to it.
 
+use std::fmt::Write as _;
+
 use sysflow_field::View;
 
 use crate::Dialect;
@@ -29,11 +31,12 @@ pub(crate) fn output<V: View>(
         if entry.suggested_output {
             for field in &options.suggested_fields {
                 if V::catalogue().resolve(field).is_ok() {
-                    added.push_str(&format!(" {}=%{field}", field.replace('.', "_")));
+                    // Writing to a string cannot fail.
+                    let _ = write!(added, " {}=%{field}", field.replace('.', "_"));
                 }
             }
             for (name, value) in constants {
-                added.push_str(&format!(" static_{name}={}", value.replace('%', "")));
+                let _ = write!(added, " static_{name}={}", value.replace('%', ""));
             }
         }
         if let Some(output) = text.as_mut().filter(|_| !added.trim().is_empty()) {

@@ -25,7 +25,11 @@ pub(crate) struct Described<'r> {
 
 /// Points out macros and lists that nothing uses.
 pub(crate) fn unused(compiler: &mut Compiler) {
-    let macros = compiler.macros.unused().into_iter().map(|name| ("macro", name));
+    let macros = compiler
+        .macros
+        .unused()
+        .into_iter()
+        .map(|name| ("macro", name));
     let lists: Vec<_> = compiler.lists.unused();
     let texts = compiler.texts();
     let lists = lists.into_iter().filter(|(name, _)| !texts.is_used(name));
@@ -83,7 +87,10 @@ pub(crate) fn rules(
         }
         let is_syscall = rule.dialect == Dialect::Falco;
         if is_syscall && rule.item.warns_of_types && reachable.are_too_many() {
-            let message = format!("the rule `{}` is for all types of events, or most", name.text);
+            let message = format!(
+                "the rule `{}` is for all types of events, or most",
+                name.text
+            );
             let hint = Diagnostic::hint(Code::Costly, name.span, message);
             let hint = hint.help("restrict it with `evt.type`");
             note(hint.falco(FalcoCode::NoEventType));
@@ -96,7 +103,9 @@ pub(crate) fn rules(
             let hint = Diagnostic::hint(Code::Duplicate, name.span, message);
             note(hint.also(earlier.name.span, "the other rule"));
         }
-        by_root.entry((rule.root, rule.kinds.0)).or_insert(rule.item);
+        by_root
+            .entry((rule.root, rule.kinds.0))
+            .or_insert(rule.item);
         if let Some(earlier) = shadowing(rule, rules, builder) {
             let message = format!(
                 "whatever the rule `{}` matches, `{}` matches before it",
@@ -128,7 +137,9 @@ fn shadowing<'r>(
     if rules.len() > MOST_COMPARED {
         return None;
     }
-    let earlier = rules.iter().take_while(|earlier| !std::ptr::eq(*earlier, rule));
+    let earlier = rules
+        .iter()
+        .take_while(|earlier| !std::ptr::eq(*earlier, rule));
     let mut enabled = earlier.filter(|earlier| earlier.item.enabled && rule.item.enabled);
     let covers = |earlier: &&Described<'_>| {
         let kinds_fit = earlier.kinds.intersection(rule.kinds) == rule.kinds;
@@ -166,7 +177,9 @@ fn costs(rule: &Described<'_>, builder: &Builder, catalogue: &Catalogue) -> Vec<
                     paths |= question.path.is_some();
                     if let Spec::Matches(patterns) = spec {
                         let field = catalogue.field(question.field).name;
-                        let slow = patterns.iter().filter(|pattern| !has_literal_start(pattern));
+                        let slow = patterns
+                            .iter()
+                            .filter(|pattern| !has_literal_start(pattern));
                         slow_patterns.extend(slow.map(|pattern| (field, pattern.clone())));
                     }
                 }
@@ -244,8 +257,13 @@ fn has_literal_start(pattern: &str) -> bool {
     let mut letters = rest.chars();
     let first = letters.next();
     let is_literal = match first {
-        Some('\\') => letters.next().is_some_and(|next| !next.is_ascii_alphanumeric()),
-        Some(letter) => !matches!(letter, '.' | '*' | '+' | '?' | '[' | ']' | '|' | ')' | '$' | '{'),
+        Some('\\') => letters
+            .next()
+            .is_some_and(|next| !next.is_ascii_alphanumeric()),
+        Some(letter) => !matches!(
+            letter,
+            '.' | '*' | '+' | '?' | '[' | ']' | '|' | ')' | '$' | '{'
+        ),
         None => false,
     };
     is_literal && !matches!(letters.next(), Some('*' | '?' | '{'))

@@ -249,7 +249,12 @@ impl fmt::Display for Operand {
         match &self.kind {
             OperandKind::Word => f.write_str(&self.text),
             OperandKind::Call(call) => {
-                write!(f, "{}({})", call.transformer.spelling(), joined(&call.arguments))?;
+                write!(
+                    f,
+                    "{}({})",
+                    call.transformer.spelling(),
+                    joined(&call.arguments)
+                )?;
                 match &call.index {
                     Some(index) => write!(f, "[{index}]"),
                     None => Ok(()),

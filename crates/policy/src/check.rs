@@ -7,11 +7,11 @@ use sysflow_field::{Absence, Field, Resolved, Role, Type, Unresolved};
 use crate::Dialect;
 use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right};
 use crate::compile::{Compiler, Scope};
-use crate::made;
-use crate::parser;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::falco::FalcoCode;
 use crate::lists::{Word, looks_like_macro, macro_as_value};
+use crate::made;
+use crate::parser;
 use crate::predicate::{Comparison, Order, Pair, Predicate, Source, Spec};
 use crate::program::NodeId;
 use crate::source::Span;
@@ -60,8 +60,8 @@ impl Compiler {
             Right::One(operand) => match self.right(operand, scope)? {
                 Side::Field(right) => self.pair(check, &left, &right, scope),
                 Side::Value(word) => {
-                    let words = self.single(check, &left, word, scope)?;
-                    self.compare(check, &left, &words, scope)
+                    let word = self.single(check, &left, word, scope);
+                    self.compare(check, &left, &[word], scope)
                 }
             },
             Right::List(operands, span) => {
@@ -115,7 +115,9 @@ impl Compiler {
             && check.left.kind == OperandKind::Word
             && matches!(&left.source, Source::Field(question) if question.path.is_none())
         {
-            let bracketed = text.split_once('[').map(|(_, rest)| rest.trim_end_matches(']'));
+            let bracketed = text
+                .split_once('[')
+                .map(|(_, rest)| rest.trim_end_matches(']'));
             let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
             let last = text.rsplit('.').next().unwrap_or_default();
             let refused = match bracketed {
@@ -229,9 +231,15 @@ impl Compiler {
             return;
         }
         let (what, instead) = if is_field {
-            ("a field", format!("write `val({text})` to compare with the field"))
+            (
+                "a field",
+                format!("write `val({text})` to compare with the field"),
+            )
         } else {
-            ("a transformer", "leave the quotes out to compare with what it makes".to_owned())
+            (
+                "a transformer",
+                "leave the quotes out to compare with what it makes".to_owned(),
+            )
         };
         let message = format!("`{text}` is {what}, but here it is only a text");
         let problem = if quoted {
@@ -385,32 +393,23 @@ impl Compiler {
         self.warn(scope, problem);
     }
 
-    /// A lone value.
-    fn single(
-        &mut self,
-        check: &Check,
-        left: &Asked,
-        word: Word,
-        scope: &mut Scope,
-    ) -> Option<Vec<Word>> {
+    /// A lone value. In SysFlow's files the name of a list is only a text here, which is pointed out.
+    fn single(&mut self, check: &Check, left: &Asked, word: Word, scope: &Scope) -> Word {
         let name = word.text.clone();
-        if word.quoted || scope.dialect == Dialect::Falco {
-            return Some(vec![word]);
-        }
-        if self.list(&name, scope).is_none() {
-            return Some(vec![word]);
-        }
+        let is_list =
+            !word.quoted && scope.dialect != Dialect::Falco && self.list(&name, scope).is_some();
         let may_be_meant = left.field.domain.contains(&name.as_str());
-        if matches!(check.operator, Operator::Equal | Operator::NotEqual) && !may_be_meant {
-            let message = format!("`{name}` is a list, but here it is only a text");
-            let problem = Diagnostic::warning(Code::ListAsValue, word.span, message);
-            self.warn(scope, problem.help(format!("did you mean `in ({name})`?")));
-            return Some(vec![Word {
-                quoted: true,
-                ..word
-            }]);
+        let is_equality = matches!(check.operator, Operator::Equal | Operator::NotEqual);
+        if !is_list || may_be_meant || !is_equality {
+            return word;
         }
-        Some(vec![word])
+        let message = format!("`{name}` is a list, but here it is only a text");
+        let problem = Diagnostic::warning(Code::ListAsValue, word.span, message);
+        self.warn(scope, problem.help(format!("did you mean `in ({name})`?")));
+        Word {
+            quoted: true,
+            ..word
+        }
     }
 
     /// Compares a field with values.
@@ -581,10 +580,7 @@ fn refused_in_pair(check: &Check, left: &Asked, right: &Asked) -> Option<Diagnos
     }
     let refuses_fields = matches!(check.operator, Operator::PathMatch | Operator::Regex);
     if refuses_fields {
-        let message = format!(
-            "`{}` cannot compare two fields",
-            check.operator.spelling()
-        );
+        let message = format!("`{}` cannot compare two fields", check.operator.spelling());
         return Some(Diagnostic::error(
             Code::BadOperator,
             check.operator_span,

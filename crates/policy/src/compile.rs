@@ -319,7 +319,8 @@ impl Compiler {
             }
         };
         for (span, name) in &spliced.in_quotes {
-            let message = format!("the items of the list `{name}` take its place even within quotes");
+            let message =
+                format!("the items of the list `{name}` take its place even within quotes");
             let problem = Diagnostic::warning(Code::ListAsValue, *span, message);
             self.warn(scope, problem.help("give the list another name"));
         }
@@ -330,7 +331,7 @@ impl Compiler {
     fn parsed(&mut self, text: &MappedText, scope: &mut Scope) -> Option<Compiled> {
         let spliced = match scope.dialect {
             Dialect::Falco => Some(self.spliced(text, scope)?),
-            _ => None,
+            Dialect::SysFlow => None,
         };
         let mut syntax_problems = Vec::new();
         let letters = spliced.as_ref().map_or(text, |spliced| &spliced.text);
@@ -562,7 +563,7 @@ impl Compiler {
     pub(crate) fn fault(&mut self, scope: &mut Scope, problem: Diagnostic) {
         let index = self.problems.len();
         scope.faults.push(index);
-        let mut problem = self.placed(problem, scope);
+        let mut problem = Self::placed(problem, scope);
         match &scope.owner {
             Owner::Nothing => {}
             Owner::Item(kind, name) => {
@@ -587,7 +588,7 @@ impl Compiler {
 
     /// Reports something that is probably not meant so.
     pub(crate) fn warn(&mut self, scope: &Scope, problem: Diagnostic) {
-        let problem = self.placed(problem, scope);
+        let problem = Self::placed(problem, scope);
         self.problems.push(match &scope.owner {
             Owner::Nothing => problem,
             Owner::Item(kind, name) => problem.note(format!("in {kind} `{name}`")),
@@ -596,7 +597,7 @@ impl Compiler {
     }
 
     /// A problem with the item that it is about, and when Falco would find it.
-    fn placed(&self, mut problem: Diagnostic, scope: &Scope) -> Diagnostic {
+    fn placed(mut problem: Diagnostic, scope: &Scope) -> Diagnostic {
         if scope.dialect != Dialect::Falco {
             problem.falco = None;
         }

@@ -434,7 +434,9 @@ impl Diagnostics {
         let at = |offset: u32| crate::source::floor_char_boundary(text, offset as usize);
         let start = text[..at(span.start)].rfind('\n').map_or(0, |end| end + 1);
         let end = at(span.end.max(span.start));
-        let end = text[end..].find('\n').map_or(text.len(), |length| end + length);
+        let end = text[end..]
+            .find('\n')
+            .map_or(text.len(), |length| end + length);
         &text[start..end]
     }
 

@@ -99,6 +99,12 @@ impl Evaluator {
         Some((holds, checks))
     }
 
+    /// Bytes that are kept for evaluation.
+    #[cfg(test)]
+    pub(crate) fn memory_size(&self) -> usize {
+        self.answers.capacity() * size_of::<u32>() + self.memory.size()
+    }
+
     /// Forgets all answers.
     pub(crate) fn begin(&mut self, program: &Program) {
         if self.answers.len() < program.nodes.len() {

@@ -5,7 +5,7 @@
 
 use sysflow_field::{Catalogue, Unresolved};
 
-use crate::ast::{Operator, OperandKind, Quantifier};
+use crate::ast::{OperandKind, Operator, Quantifier};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Node;
 use crate::items::first_line;
@@ -120,7 +120,12 @@ impl Exception {
                     rows: Vec::new(),
                 }
             }
-            Some(other) => return Err(fault(first_line(other.span()), "`fields` takes a field or a list of them")),
+            Some(other) => {
+                return Err(fault(
+                    first_line(other.span()),
+                    "`fields` takes a field or a list of them",
+                ));
+            }
         };
         let mut exception = Self {
             name: raw.name.clone(),
@@ -269,14 +274,20 @@ pub(crate) fn needs_quotes(text: &str) -> bool {
 
 fn scalars(node: &Node, what: &str) -> Result<Vec<MappedText>> {
     let Node::List(elements, span) = node else {
-        return Err(fault(first_line(node.span()), format!("`{what}` takes a list")));
+        return Err(fault(
+            first_line(node.span()),
+            format!("`{what}` takes a list"),
+        ));
     };
     if elements.is_empty() {
         return Err(fault(first_line(*span), format!("`{what}` is empty")));
     }
     let texts = elements.iter().map(|element| match element {
         Node::Scalar(text) => Ok(text.clone()),
-        other => Err(fault(first_line(other.span()), format!("`{what}` takes texts"))),
+        other => Err(fault(
+            first_line(other.span()),
+            format!("`{what}` takes texts"),
+        )),
     });
     texts.collect()
 }
@@ -287,11 +298,17 @@ fn cell(node: &Node) -> Result<Cell> {
         Node::List(elements, span) => {
             let texts = elements.iter().map(|element| match element {
                 Node::Scalar(text) => Ok(text.clone()),
-                other => Err(fault(first_line(other.span()), "a value is a text or a list of texts")),
+                other => Err(fault(
+                    first_line(other.span()),
+                    "a value is a text or a list of texts",
+                )),
             });
             Ok(Cell::Many(texts.collect::<Result<_>>()?, *span))
         }
-        other => Err(fault(first_line(other.span()), "a value is a text or a list of texts")),
+        other => Err(fault(
+            first_line(other.span()),
+            "a value is a text or a list of texts",
+        )),
     }
 }
 

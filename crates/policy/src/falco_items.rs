@@ -69,16 +69,14 @@ impl Form<'_, '_> {
         if has_blank_form {
             let message = format!("conditions cannot name the list `{}`", name.text);
             let problem = Diagnostic::warning(Code::BadName, name.span, message);
-            self.problems.push(problem.falco(FalcoCode::InvalidListName));
+            self.problems
+                .push(problem.falco(FalcoCode::InvalidListName));
         }
         let mode = self.mode(LIST_PARTS, "items")?;
-        match self.entry("items").map(|entry| &entry.value) {
-            Some(Node::List(..)) => {}
-            Some(Node::Scalar(_)) => {}
-            _ => {
-                self.missing("items");
-                return None;
-            }
+        let value = self.entry("items").map(|entry| &entry.value);
+        if !matches!(value, Some(Node::List(..) | Node::Scalar(_))) {
+            self.missing("items");
+            return None;
         }
         let items = self.list_of("items").unwrap_or_default();
         Some(Item::List(ListItem { name, items, mode }))
@@ -104,12 +102,11 @@ impl Form<'_, '_> {
     /// What a list or a macro, which has one part, does with an earlier one.
     fn mode(&mut self, parts: &[(&str, bool)], only: &str) -> Option<Mode> {
         match self.changes(parts) {
-            Changes::None => Some(Mode::Define),
             Changes::Old => Some(Mode::Append),
             Changes::New(added, _) if added.contains(only) => Some(Mode::Append),
             Changes::New(_, replaced) if replaced.contains(only) => Some(Mode::Replace),
             // `override: {}` changes nothing.
-            Changes::New(..) => Some(Mode::Define),
+            Changes::None | Changes::New(..) => Some(Mode::Define),
             Changes::Fault => None,
         }
     }
@@ -141,7 +138,7 @@ impl Form<'_, '_> {
         else {
             return None;
         };
-        Some(Item::Rule(RuleItem {
+        Some(Item::Rule(Box::new(RuleItem {
             name,
             condition,
             output: Some(output),
@@ -158,13 +155,14 @@ impl Form<'_, '_> {
             skips_unknown: self.boolean("skip-if-unknown-filter").unwrap_or(false),
             capture: self.boolean("capture").unwrap_or(false),
             capture_duration: self.number("capture_duration").unwrap_or(0),
-        }))
+        })))
     }
 
     /// An item with nothing but `enabled`.
     fn toggle(&mut self, name: MappedText) -> Option<Item> {
         let Some(enabled) = self.boolean("enabled") else {
-            let message = "this rule has neither `condition`, `output`, `desc` and `priority`, nor `enabled`";
+            let message =
+                "this rule has neither `condition`, `output`, `desc` and `priority`, nor `enabled`";
             self.error(Code::Shape, name.span, message.to_owned());
             return None;
         };
@@ -477,7 +475,11 @@ impl Form<'_, '_> {
         let span = entries
             .first()
             .map_or(self.raw.span, |entry| entry.key.span);
-        self.error(Code::Shape, span, "a plugin has `name` and `version`".to_owned());
+        self.error(
+            Code::Shape,
+            span,
+            "a plugin has `name` and `version`".to_owned(),
+        );
         None
     }
 }

@@ -138,16 +138,12 @@ impl Compiler {
                 );
                 return None;
             }
-            (Type::Bytes, Dialect::Falco) => {
+            (Type::Ip | Type::Net, _) | (Type::Bool | Type::Bytes, Dialect::Falco) => {
                 self.misfit(check, left, scope);
                 return None;
             }
             (Type::Text | Type::Bytes | Type::Path | Type::Json, _) => {
                 Spec::TextOrder(order, literal::bytes(&word.text))
-            }
-            (Type::Ip | Type::Net, _) | (Type::Bool, Dialect::Falco) => {
-                self.misfit(check, left, scope);
-                return None;
             }
             (ty, dialect) => {
                 let numbers: BTreeSet<i64> = self.converted(
@@ -243,7 +239,9 @@ impl Compiler {
             .any(|start| check.left.text.starts_with(start));
         for word in words {
             let refused = if word.text.len() > LONGEST_IN_FALCO {
-                Some(format!("Falco takes at most {LONGEST_IN_FALCO} bytes for a value"))
+                Some(format!(
+                    "Falco takes at most {LONGEST_IN_FALCO} bytes for a value"
+                ))
             } else if left.field.ty == Type::Bool && matches!(word.text.as_str(), "0" | "1") {
                 Some("Falco takes only `true` and `false` here".to_owned())
             } else if left.field.ty == Type::Duration && word.text.parse::<i64>().is_err() {

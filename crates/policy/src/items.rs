@@ -11,7 +11,7 @@ use crate::source::{MappedText, Span};
 /// An item that has the shape it needs.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    Rule(RuleItem),
+    Rule(Box<RuleItem>),
     /// Changes parts of an earlier rule.
     Change(Box<RuleChange>),
     /// Switches an earlier rule on or off.
@@ -245,7 +245,7 @@ impl Form<'_, '_> {
                 replaced: RuleParts::default(),
             })));
         }
-        Some(Item::Rule(RuleItem {
+        Some(Item::Rule(Box::new(RuleItem {
             desc: self.text("desc").map_or_else(String::new, |desc| desc.text),
             output: self.text("output"),
             priority: self.priority().unwrap_or(Priority::Notice),
@@ -262,7 +262,7 @@ impl Form<'_, '_> {
             capture_duration: 0,
             name,
             condition,
-        }))
+        })))
     }
 
     fn drop_item(&mut self, name: MappedText) -> Option<Item> {
@@ -506,7 +506,10 @@ impl Form<'_, '_> {
 /// The truth values of YAML 1.1, in the three ways of writing them large and small.
 fn yaml_boolean(word: &str) -> Option<bool> {
     let lower = word.to_ascii_lowercase();
-    let capitalised = word.chars().skip(1).all(|letter| letter.is_ascii_lowercase());
+    let capitalised = word
+        .chars()
+        .skip(1)
+        .all(|letter| letter.is_ascii_lowercase());
     let is_well_written =
         word == lower || word == word.to_ascii_uppercase() || capitalised && word.len() > 1;
     match lower.as_str() {

@@ -63,6 +63,8 @@ mod exceptions;
 mod explain;
 mod falco;
 mod falco_items;
+#[cfg(test)]
+mod falco_tests;
 mod fit;
 mod index;
 mod items;
@@ -103,8 +105,8 @@ pub use explain::{Explanation, Found, Part};
 pub use falco::{ENGINE_VERSION, FalcoCode, FalcoResult};
 pub use priority::Priority;
 pub use ruleset::{
-    AppendOutput, Capture, Condition, Counts, ExtraField, ExtraOption, ExtraValue, LoadOptions, Matching,
-    Rule, RuleId, RuleSet, Selection, Selector,
+    AppendOutput, Capture, Condition, Counts, ExtraField, ExtraOption, ExtraValue, LoadOptions,
+    Matching, Rule, RuleId, RuleSet, Selection, Selector,
 };
 pub use source::{Position, SourceFile, Span};
 pub use template::{Template, TemplateField};

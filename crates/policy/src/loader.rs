@@ -133,7 +133,7 @@ impl Adder<'_> {
             }
             Item::Rule(rule) => {
                 definitions.counts.rules += 1;
-                self.add_rule(rule, problems);
+                self.add_rule(*rule, problems);
             }
             Item::Change(change) => {
                 definitions.counts.rules += 1;
@@ -371,18 +371,20 @@ fn compile<V: View>(
     compiler.constants.clone_from(&options.static_fields);
     let mut compiled_drops = Vec::new();
     for (drop, dialect) in &drops {
-        let compiled = compiler.condition(ToCompile {
+        let answer = compiler.condition(ToCompile {
             text: &drop.condition,
             dialect: *dialect,
             owner: Owner::Item("drop", drop.name.text.clone()),
             skips_unknown: false,
         });
-        let root = compiled.map(|compiled| compiled.node);
+        let root = answer.map(|answer| answer.node);
         compiled_drops.extend(root.filter(|_| drop.enabled));
     }
     let mut compiled_rules: Vec<CompiledRule<V>> = Vec::new();
     for (item, dialect) in rules {
-        let is_urgent = options.minimum_priority.is_none_or(|least| item.priority <= least);
+        let is_urgent = options
+            .minimum_priority
+            .is_none_or(|least| item.priority <= least);
         if source_of(&item) == SOURCE && is_urgent {
             compiled_rules.extend(compile_rule(item, dialect, options, &mut compiler));
         }
@@ -403,8 +405,15 @@ fn compile<V: View>(
         })
         .collect();
     analysis::rules(&described, &builder, catalogue, &mut problems);
-    finish(compiled_rules, &compiled_drops, counts, builder, options, &sources)
-        .with(problems, sources)
+    finish(
+        compiled_rules,
+        &compiled_drops,
+        counts,
+        builder,
+        options,
+        &sources,
+    )
+    .with(problems, sources)
 }
 
 /// A rule set whose problems are still apart.
@@ -425,7 +434,7 @@ fn compile_rule<V: View>(
 ) -> Option<CompiledRule<V>> {
     let condition = exceptions::expand(&item.condition, &item.exceptions);
     let name = &item.name.text;
-    let compiled = compiler.condition(ToCompile {
+    let answer = compiler.condition(ToCompile {
         text: &condition,
         dialect,
         owner: Owner::Item("rule", name.clone()),
@@ -456,8 +465,8 @@ fn compile_rule<V: View>(
         compiler.problems.push(problem.about("rule", name));
     }
     let kinds = prefilter::<V>(&item, &mut compiler.problems);
-    let compiled = compiled.filter(|_| output_is_good)?;
-    let reach = compiler.builder.if_true(compiled.node);
+    let answer = answer.filter(|_| output_is_good)?;
+    let reach = compiler.builder.if_true(answer.node);
     if dialect == Dialect::SysFlow && !kinds.is_empty() {
         let possible = kinds.intersection(reach.kinds);
         compiler
@@ -467,8 +476,8 @@ fn compile_rule<V: View>(
     Some(CompiledRule {
         item,
         dialect,
-        root: compiled.node,
-        trace: compiled.trace,
+        root: answer.node,
+        trace: answer.trace,
         output,
         extra_fields,
         kinds,
@@ -564,7 +573,11 @@ fn finished_rule<V: View>(
             .map_or_else(String::new, |file| file.name.clone()),
         position: sources.position(span, span.start),
         source: source_of(&item).to_owned(),
-        exceptions: item.exceptions.iter().map(|e| e.name.text.clone()).collect(),
+        exceptions: item
+            .exceptions
+            .iter()
+            .map(|e| e.name.text.clone())
+            .collect(),
         capture: item.capture.then_some(Capture {
             duration_ms: Some(item.capture_duration).filter(|duration| *duration > 0),
         }),

@@ -47,7 +47,11 @@ struct Values {
 }
 
 /// What a call asks for.
-pub(crate) fn asked(call: &Operand, catalogue: &'static Catalogue, dialect: Dialect) -> Result<Asked> {
+pub(crate) fn asked(
+    call: &Operand,
+    catalogue: &'static Catalogue,
+    dialect: Dialect,
+) -> Result<Asked> {
     let maker = Maker { catalogue, dialect };
     let values = maker.values(call)?;
     let field = match (values.ty, values.list) {
@@ -82,9 +86,9 @@ impl Maker {
             OperandKind::Call(call) => self.call(operand, call),
             OperandKind::Tuple(parts) => {
                 let parts = parts.iter().map(|part| match &part.kind {
-                    OperandKind::Word if !part.text.contains('.') => Ok(Transform::Text(
-                        part.text.as_bytes().into(),
-                    )),
+                    OperandKind::Word if !part.text.contains('.') => {
+                        Ok(Transform::Text(part.text.as_bytes().into()))
+                    }
                     _ => Ok(self.values(part)?.transform),
                 });
                 Ok(Values {
@@ -183,7 +187,8 @@ impl Maker {
                     return Ok(values(transform, Type::Int, false));
                 }
                 if !inner.ty.is_text() {
-                    let message = format!("`{name}` takes text or a list, not {}", described(&inner));
+                    let message =
+                        format!("`{name}` takes text or a list, not {}", described(&inner));
                     return Err(misfit(place(0), message));
                 }
                 let transform = Transform::Bytes(inner.transform.into());
@@ -194,7 +199,11 @@ impl Maker {
                     text_at(&arguments, index)?;
                 }
                 let parts = arguments.into_iter().map(|part| part.transform);
-                Ok(values(Transform::Concat(parts.collect()), Type::Text, false))
+                Ok(values(
+                    Transform::Concat(parts.collect()),
+                    Type::Text,
+                    false,
+                ))
             }
             Transformer::Join => {
                 text_at(&arguments, 0)?;
@@ -202,9 +211,8 @@ impl Maker {
                 let (Some(list), Some(separator)) = (list, separator) else {
                     return Err(misfit(span, format!("`{name}` takes a text and a list")));
                 };
-                self.must_be_list(name, &list, place(1))?;
-                let transform =
-                    Transform::Join(separator.transform.into(), list.transform.into());
+                Self::must_be_list(name, &list, place(1))?;
+                let transform = Transform::Join(separator.transform.into(), list.transform.into());
                 Ok(values(transform, Type::Text, false))
             }
             _ => {
@@ -212,7 +220,7 @@ impl Maker {
                 let (Some(letters), Some(words)) = (letters, words) else {
                     return Err(misfit(span, format!("`{name}` takes a list and a text")));
                 };
-                self.must_be_list(name, &words, place(0))?;
+                Self::must_be_list(name, &words, place(0))?;
                 let Transform::Text(letters) = letters.transform else {
                     let message = format!("`{name}` takes the letters of options in quotes");
                     return Err(misfit(place(1), message));
@@ -236,7 +244,7 @@ impl Maker {
         }
     }
 
-    fn must_be_list(&self, name: &str, values: &Values, span: Span) -> Result<()> {
+    fn must_be_list(name: &str, values: &Values, span: Span) -> Result<()> {
         if values.list {
             return Ok(());
         }
@@ -254,11 +262,7 @@ fn described(values: &Values) -> String {
 }
 
 /// The question that a resolved name asks.
-pub(crate) fn question(
-    catalogue: &Catalogue,
-    span: Span,
-    resolved: Resolved,
-) -> Result<Question> {
+pub(crate) fn question(catalogue: &Catalogue, span: Span, resolved: Resolved) -> Result<Question> {
     let field = catalogue.field(resolved.id);
     let bad = |problem: String| -> Box<Diagnostic> {
         Diagnostic::error(Code::BadArgument, span, problem).into()

@@ -93,7 +93,10 @@ pub(crate) fn is_beyond_posix(regex: &str) -> bool {
         escaped = character == '\\' && !escaped;
         is_class
     });
-    escapes_class || ["(?", "*?", "+?", "??", "}?"].iter().any(|sign| regex.contains(sign))
+    escapes_class
+        || ["(?", "*?", "+?", "??", "}?"]
+            .iter()
+            .any(|sign| regex.contains(sign))
 }
 
 const fn is_special(character: char) -> bool {

@@ -141,9 +141,7 @@ pub(crate) enum Comparison {
     ContainsIgnoringCase,
     StartsWith,
     EndsWith,
-    Glob {
-        ignore_case: bool,
-    },
+    Glob { ignore_case: bool },
 }
 
 impl Comparison {

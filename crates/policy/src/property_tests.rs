@@ -89,7 +89,9 @@ fn of_kind(
 fn word() -> impl Strategy<Value = Operand> {
     let text = "[a-zA-Z0-9_/.*][a-zA-Z0-9_/.*:@+-]{0,8}".prop_filter("keywords", |word| {
         let keywords = ["and", "or", "not", "val", "oneof", "anyof", "allof"];
-        Transformer::parse(word).is_none() && !keywords.contains(&word.as_str()) && Operator::parse(word).is_none()
+        Transformer::parse(word).is_none()
+            && !keywords.contains(&word.as_str())
+            && Operator::parse(word).is_none()
     });
     of_kind(OperandKind::Word, text)
 }
@@ -110,7 +112,10 @@ fn operand() -> impl Strategy<Value = Operand> {
 
 /// Any transformer with anything in it.
 fn call() -> impl Strategy<Value = Operand> {
-    let field = of_kind(OperandKind::Word, "[a-z]{1,4}[.][a-z]{1,4}(\\[[a-z0-9]{1,3}\\])?");
+    let field = of_kind(
+        OperandKind::Word,
+        "[a-z]{1,4}[.][a-z]{1,4}(\\[[a-z0-9]{1,3}\\])?",
+    );
     let quoted = of_kind(OperandKind::Quoted, "[a-z ]{0,4}");
     let leaf = prop_oneof![3 => field, 1 => quoted];
     let argument = leaf.prop_recursive(3, 12, 3, |inner| {
@@ -296,23 +301,45 @@ fn text_list() -> impl Strategy<Value = String> {
 
 /// Checks with `oneof` and its kin.
 fn quantified_text() -> impl Strategy<Value = String> {
-    let field = select(vec!["sf.proc.exe", "sf.proc.aname", "proc.pname", "tolower(proc.pname)"]);
-    let operator = select(vec!["=", "!=", "contains", "icontains", "startswith", "endswith"]);
+    let field = select(vec![
+        "sf.proc.exe",
+        "sf.proc.aname",
+        "proc.pname",
+        "tolower(proc.pname)",
+    ]);
+    let operator = select(vec![
+        "=",
+        "!=",
+        "contains",
+        "icontains",
+        "startswith",
+        "endswith",
+    ]);
     let quantifier = select(vec!["oneof", "anyof", "allof"]);
-    (field, operator, quantifier, text_list())
-        .prop_map(|(f, o, q, t)| format!("{f} {o} {q} ({t})"))
+    (field, operator, quantifier, text_list()).prop_map(|(f, o, q, t)| format!("{f} {o} {q} ({t})"))
 }
 
 /// Checks with transformers on either side.
 fn transformed_text() -> impl Strategy<Value = String> {
-    let field = || select(vec!["sf.proc.exe", "sf.pproc.exe", "sf.file.path", "proc.pname", "sf.proc.aname"]);
+    let field = || {
+        select(vec![
+            "sf.proc.exe",
+            "sf.pproc.exe",
+            "sf.file.path",
+            "proc.pname",
+            "sf.proc.aname",
+        ])
+    };
     let text = prop_oneof![
         field().prop_map(str::to_owned),
         (select(vec!["tolower", "toupper", "basename"]), field())
             .prop_map(|(name, field)| format!("{name}({field})")),
     ]
     .prop_recursive(2, 8, 3, |inner| {
-        let one = (select(vec!["tolower", "toupper", "basename"]), inner.clone())
+        let one = (
+            select(vec!["tolower", "toupper", "basename"]),
+            inner.clone(),
+        )
             .prop_map(|(name, inner)| format!("{name}({inner})"));
         let two = (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("concat({a}, {b})"));
         let join = (inner.clone(), inner).prop_map(|(a, b)| format!("join('/', ({a}, 'x', {b}))"));
@@ -321,8 +348,13 @@ fn transformed_text() -> impl Strategy<Value = String> {
     .prop_filter("a transformer", |text| text.contains('('))
     .boxed();
     let length = prop_oneof![
-        select(vec!["sf.proc.exe", "sf.proc.aname", "proc.pname", "(proc.pname, sf.proc.exe)"])
-            .prop_map(|of| format!("len({of})")),
+        select(vec![
+            "sf.proc.exe",
+            "sf.proc.aname",
+            "proc.pname",
+            "(proc.pname, sf.proc.exe)"
+        ])
+        .prop_map(|of| format!("len({of})")),
         text.clone()
             .prop_filter("one value", |text| !text.contains("aname"))
             .prop_map(|text| format!("len({text})")),

@@ -94,7 +94,11 @@ impl Reference<'_> {
                 } else {
                     values?
                 };
-                let length = if is_list { values.len() } else { values[0].len() };
+                let length = if is_list {
+                    values.len()
+                } else {
+                    values[0].len()
+                };
                 Some(vec![length.to_string()])
             }
             Transformer::Concat => {
@@ -145,7 +149,9 @@ impl Reference<'_> {
                 self.side(right).0
             }
             Right::One(right) => vec![right.text.clone()],
-            Right::List(items, _) | Right::Quantified(_, items, _) => items.iter().map(|item| item.text.clone()).collect(),
+            Right::List(items, _) | Right::Quantified(_, items, _) => {
+                items.iter().map(|item| item.text.clone()).collect()
+            }
         };
         let both_there = !lefts.is_empty() && !rights.is_empty();
         let mut pairs = lefts

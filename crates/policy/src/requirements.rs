@@ -59,7 +59,11 @@ pub(crate) fn plugin(choice: &[Plugin], there: &[(String, String)]) -> Option<Di
         let names: Vec<&str> = choice.iter().map(|one| one.name.text.as_str()).collect();
         let message = format!("this file needs the plugin `{}`", names.join("` or `"));
         // Falco notices that only when it starts.
-        return Some(Diagnostic::warning(Code::Requirement, first.name.span, message));
+        return Some(Diagnostic::warning(
+            Code::Requirement,
+            first.name.span,
+            message,
+        ));
     };
     let fits = version(text)
         .zip(version(&plugin.version.text))

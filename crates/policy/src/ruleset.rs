@@ -279,7 +279,7 @@ impl<V: View> Condition<V> {
         let mut compiler = Compiler::new(V::catalogue(), lists, macros, Vec::new());
         compiler.traces = true;
         let mapped = MappedText::verbatim(text, 0, 0);
-        let compiled = compiler.condition(ToCompile {
+        let answer = compiler.condition(ToCompile {
             text: &mapped,
             dialect,
             owner: Owner::Nothing,
@@ -287,7 +287,7 @@ impl<V: View> Condition<V> {
         });
         let (builder, problems) = compiler.into_problems();
         let problems = Diagnostics::new(problems, sources);
-        let Some(Compiled { node, trace }) = compiled else {
+        let Some(Compiled { node, trace }) = answer else {
             return Err(problems);
         };
         let mut checks = Vec::new();

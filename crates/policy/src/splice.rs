@@ -66,7 +66,9 @@ impl TextLists {
         for list in raw {
             let mut items = Vec::with_capacity(list.items.len());
             for item in &list.items {
-                let inner = by_name.get(item.as_str()).map(|index| (*index, &raw[*index]));
+                let inner = by_name
+                    .get(item.as_str())
+                    .map(|index| (*index, &raw[*index]));
                 match inner {
                     Some((index, inner)) if inner.first < list.last && total < MAX_TOTAL => {
                         used.insert(index);
@@ -198,7 +200,9 @@ fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = at + text[at..].find(|character| !ends(character))?;
-        let end = text[start..].find(ends).map_or(text.len(), |length| start + length);
+        let end = text[start..]
+            .find(ends)
+            .map_or(text.len(), |length| start + length);
         at = end;
         Some((start, end))
     })
@@ -248,7 +252,11 @@ mod tests {
     fn names_between_signs_are_replaced() {
         let la: &[(&str, &[&str])] = &[("la", &["a", "b"])];
         becomes(la, "x in (la)", "x in (a, b)");
-        becomes(la, "x in (la, c,la) or y=la", "x in (a, b, c,a, b) or y=a, b");
+        becomes(
+            la,
+            "x in (la, c,la) or y=la",
+            "x in (a, b, c,a, b) or y=a, b",
+        );
         becomes(la, "x in (lb) or lap = \"la\"", "x in (lb) or lap = \"la\"");
         becomes(la, "x = \"a la b\"", "x = \"a a, b b\"");
     }
@@ -270,8 +278,16 @@ mod tests {
         becomes(&[("out", &["in", "b"]), ("in", &["a"])], "(out)", "(a, b)");
         // Three work from outside to inside, not in the natural order.
         let (one, two, three): (&[&str], &[&str], &[&str]) = (&["a"], &["one"], &["two"]);
-        becomes(&[("three", three), ("two", two), ("one", one)], "(three)", "(a)");
-        becomes(&[("one", one), ("two", two), ("three", three)], "(three)", "(one)");
+        becomes(
+            &[("three", three), ("two", two), ("one", one)],
+            "(three)",
+            "(a)",
+        );
+        becomes(
+            &[("one", one), ("two", two), ("three", three)],
+            "(three)",
+            "(one)",
+        );
         // Lists that hold one another end.
         becomes(&[("p", &["q"]), ("q", &["p"])], "(p) (q)", "(q) (q)");
     }

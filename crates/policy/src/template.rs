@@ -114,7 +114,10 @@ impl TemplateCall {
         let mut memory = Memory::default();
         let made = memory.make(&self.transform, view);
         let mut count = 0;
-        for value in memory.values(made).take(if self.list { usize::MAX } else { 1 }) {
+        for value in memory
+            .values(made)
+            .take(if self.list { usize::MAX } else { 1 })
+        {
             if self.list {
                 out.push(if count == 0 { '(' } else { ',' });
             }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use sysflow_field::{
-    Absence, Alias, Arg, Argument, Catalogue, Field, FieldId, Foreign, KindSet, Limits, Role, Type, Value,
-    View,
+    Absence, Alias, Arg, Argument, Catalogue, Field, FieldId, Foreign, KindSet, Limits, Role, Type,
+    Value, View,
 };
 
 const BASE: Field = Field {
@@ -178,11 +178,11 @@ impl Toy {
             } else {
                 b""
             })],
-            8 if is_network => self.addresses.iter().copied().map(Value::Ip).collect(),
-            8 => vec![],
+            8 | 18 if is_network => self.addresses.iter().copied().map(Value::Ip).collect(),
+            8 | 18 => vec![],
             9 => vec![Value::Int(if is_network { self.port } else { 0 })],
             10 => vec![Value::Int(if is_network { self.proto } else { 0 })],
-            11 => vec![Value::Text(self.message.as_bytes())],
+            11 | 17 => vec![Value::Text(self.message.as_bytes())],
             12 => vec![Value::Int(self.time)],
             13 => vec![Value::Int(self.lasted)],
             14 => {
@@ -190,9 +190,6 @@ impl Toy {
                 name.map(|name| Value::Text(name.as_bytes())).collect()
             }
             15 => self.ports.iter().copied().map(Value::Int).collect(),
-            17 => vec![Value::Text(self.message.as_bytes())],
-            18 if is_network => self.addresses.iter().copied().map(Value::Ip).collect(),
-            18 => vec![],
             _ => {
                 let names = self.ancestors.iter();
                 names.map(|name| Value::Text(name.as_bytes())).collect()

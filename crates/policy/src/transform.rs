@@ -79,6 +79,12 @@ impl Memory {
         self.slots.clear();
     }
 
+    /// Bytes that are kept.
+    #[cfg(test)]
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.capacity() + self.slots.capacity() * size_of::<Slot>()
+    }
+
     /// The values that were made.
     pub(crate) fn values(&self, made: Made) -> impl Iterator<Item = Value<'_>> {
         self.slots[made.first..made.end]
@@ -396,11 +402,20 @@ mod tests {
     #[test]
     fn texts_are_put_together() {
         let tuple = || Transform::Tuple([text("a"), text("/b/c")].into());
-        assert_eq!(made(&Transform::Join(text("-").into(), tuple().into())), ["a-/b/c"]);
-        assert_eq!(made(&Transform::Concat([text("a"), text("b")].into())), ["ab"]);
+        assert_eq!(
+            made(&Transform::Join(text("-").into(), tuple().into())),
+            ["a-/b/c"]
+        );
+        assert_eq!(
+            made(&Transform::Concat([text("a"), text("b")].into())),
+            ["ab"]
+        );
         assert_eq!(made(&Transform::Count(tuple().into())), ["2"]);
         assert_eq!(made(&Transform::Bytes(text("four").into())), ["4"]);
         let name = Transform::Each(Change::BaseName, tuple().into());
-        assert_eq!(made(&Transform::Each(Change::ToUpper, name.into())), ["A", "C"]);
+        assert_eq!(
+            made(&Transform::Each(Change::ToUpper, name.into())),
+            ["A", "C"]
+        );
     }
 }

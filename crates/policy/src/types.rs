@@ -135,14 +135,13 @@ impl<'b> TypesOf<'b> {
                 let types = Types::Only(names.clone());
                 (types.clone(), types.not())
             }
-            Spec::Equals(names) if is_operation => {
-                (Types::Only(names.clone()), Types::all())
-            }
+            Spec::Equals(names) if is_operation => (Types::Only(names.clone()), Types::all()),
             // Rules say "never" and "always" in that way.
             Spec::Integers(numbers) if field.name == "evt.num" && numbers.iter().eq([&0]) => {
                 (Types::none(), Types::all())
             }
-            Spec::IntegerOrder(Order::GreaterOrEqual, 0 | 1) | Spec::IntegerOrder(Order::Greater, 0)
+            Spec::IntegerOrder(Order::GreaterOrEqual, 0 | 1)
+            | Spec::IntegerOrder(Order::Greater, 0)
                 if field.name == "evt.num" =>
             {
                 (Types::all(), Types::none())

@@ -154,14 +154,15 @@ fn call_length(text: &str) -> Option<usize> {
     for (at, character) in text.char_indices().skip(open) {
         match (quote, character) {
             (Some(open), _) if open == character => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
             (None, '(') => depth += 1,
             (None, ')') => {
                 depth -= 1;
                 if depth == 0 {
                     let end = at + 1;
-                    let bracket = text[end..].strip_prefix('[').and_then(|rest| rest.find(']'));
+                    let bracket = text[end..]
+                        .strip_prefix('[')
+                        .and_then(|rest| rest.find(']'));
                     return Some(bracket.map_or(end, |length| end + length + 2));
                 }
             }

@@ -6,8 +6,8 @@ mod values;
 pub(crate) use call::leading_call;
 pub(crate) use values::is_name;
 
-use crate::Dialect;
 use self::call::Called;
+use crate::Dialect;
 use crate::ast::{Check, Expression, Operand, OperandKind, Operator, Right, Transformer};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::lexer::{Expect, Lexer, Token, TokenKind};

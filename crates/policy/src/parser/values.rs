@@ -1,8 +1,8 @@
 //! The right side of a check: values, fields and lists.
 
 use super::Parser;
-use crate::Dialect;
 use super::call::Called;
+use crate::Dialect;
 use crate::ast::{Operand, OperandKind, Operator, Quantifier, Right};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::falco::FalcoCode;
@@ -12,8 +12,11 @@ use crate::source::Span;
 impl Parser<'_, '_> {
     /// One value or field, or several values after a quantifier.
     pub(super) fn value(&mut self, operator: Operator) -> Option<Right> {
-        if let Some(quantified) = self.quantified(operator) {
-            return quantified;
+        if let Some(quantifier) = self.quantifier(operator) {
+            return self.items().map(|right| match right {
+                Right::List(items, span) => Right::Quantified(quantifier, items, span),
+                other => other,
+            });
         }
         let operand = self.one_value(operator)?;
         if operator.orders() && self.dialect == Dialect::Falco && !is_number(&operand) {
@@ -28,8 +31,8 @@ impl Parser<'_, '_> {
         Some(Right::One(operand))
     }
 
-    /// `oneof (A, B)` and its kin; nothing if none of these words stands here as such.
-    fn quantified(&mut self, operator: Operator) -> Option<Option<Right>> {
+    /// `oneof` and its kin before a list; nothing if none of these words stands here as such.
+    fn quantifier(&mut self, operator: Operator) -> Option<Quantifier> {
         let word = self.lexer.peek(Expect::Value);
         if word.kind != TokenKind::Word || operator.orders() {
             return None;
@@ -49,10 +52,7 @@ impl Parser<'_, '_> {
             self.go_back(word.start);
             return None;
         }
-        Some(self.items().map(|right| match right {
-            Right::List(items, span) => Right::Quantified(quantifier, items, span),
-            other => other,
-        }))
+        Some(quantifier)
     }
 
     fn one_value(&mut self, operator: Operator) -> Option<Operand> {
