@@ -134,7 +134,7 @@ fn shadowing<'r>(
         return None;
     };
     // Looking at all pairs is only worth it while there are few.
-    if rules.len() > MOST_COMPARED {
+    if rules.len() > MOST_COMPARED || parts.len() > MOST_PARTS {
         return None;
     }
     let earlier = rules
@@ -153,6 +153,9 @@ fn shadowing<'r>(
     };
     enabled.find(covers).map(|earlier| earlier.item)
 }
+
+/// Parts of a rule that are looked for in others.
+const MOST_PARTS: usize = 64;
 
 /// Rules of which each pair is compared.
 const MOST_COMPARED: usize = 2000;

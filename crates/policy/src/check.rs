@@ -178,10 +178,36 @@ impl Compiler {
                 value()
             }
             Err(why) => {
+                self.about_unresolved(check, scope);
                 let problem = self.unresolved(&operand.text, operand.span, &why);
                 self.fault(scope, problem);
                 None
             }
+        }
+    }
+
+    /// Points out what Falco has to say about a field that is not known here.
+    fn about_unresolved(&mut self, check: &Check, scope: &Scope) {
+        let text = check.left.text.as_str();
+        if scope.dialect != Dialect::Falco {
+            return;
+        }
+        if text.starts_with("evt.latency") || text.starts_with("evt.wait_latency") {
+            let message =
+                format!("`{text}` has no values since there are no enter events any more");
+            let hint = Diagnostic::hint(Code::Deprecated, check.left.span, message);
+            self.warn(scope, hint);
+        }
+        let rights = match &check.right {
+            Right::One(operand) => std::slice::from_ref(operand),
+            Right::List(operands, _) => operands,
+            _ => &[],
+        };
+        let is_audit = text.starts_with("ka.") || text.starts_with("jevt.");
+        if is_audit && rights.iter().any(|operand| operand.text == "<NA>") {
+            let message = "this comparison with `<NA>` does not do what it seems to";
+            let hint = Diagnostic::hint(Code::Falco, check.span(), message);
+            self.warn(scope, hint.falco(FalcoCode::UnsafeNaCheck));
         }
     }
 

@@ -234,9 +234,6 @@ impl Compiler {
 
     /// Points out values that Falco does not take as they are, and regular expressions that are none.
     fn about_values(&mut self, check: &Check, left: &Asked, words: &[Word], scope: &Scope) {
-        let is_audit = ["ka.", "jevt."]
-            .iter()
-            .any(|start| check.left.text.starts_with(start));
         for word in words {
             let refused = if word.text.len() > LONGEST_IN_FALCO {
                 Some(format!(
@@ -254,11 +251,6 @@ impl Compiler {
             if let Some(message) = refused {
                 let hint = Diagnostic::hint(Code::Falco, word.span, message);
                 self.warn(scope, hint.falco(FalcoCode::CompileCondition));
-            }
-            if is_audit && word.text == "<NA>" {
-                let message = "this comparison with `<NA>` does not do what it seems to";
-                let hint = Diagnostic::hint(Code::Falco, word.span, message);
-                self.warn(scope, hint.falco(FalcoCode::UnsafeNaCheck));
             }
             if check.operator == Operator::Regex
                 && let Some(instead) = pattern::simpler(&word.text)

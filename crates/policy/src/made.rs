@@ -8,6 +8,7 @@ use crate::Dialect;
 use crate::ast::{Call, Operand, OperandKind, Transformer};
 use crate::check::Asked;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::falco::FalcoCode;
 use crate::json::JsonPath;
 use crate::predicate::{Question, Source};
 use crate::source::Span;
@@ -305,12 +306,17 @@ pub(crate) fn unresolved(
                 all => problem.help(format!("did you mean `{}`?", all.join("` or `"))),
             }
         }
-        Unresolved::Foreign { reason } => Diagnostic::error(
-            Code::ForeignField,
-            span,
-            format!("cannot run on this source: field `{text}` {reason}"),
-        )
-        .label(format!("not known of {}", catalogue.source)),
+        Unresolved::Foreign { reason } => {
+            let message = format!("cannot run on this source: field `{text}` {reason}");
+            let problem = Diagnostic::error(Code::ForeignField, span, message)
+                .label(format!("not known of {}", catalogue.source));
+            // What Falco knows of other sources, it does not know of system calls.
+            if text.starts_with("ka.") || text.starts_with("jevt.") {
+                problem.falco(FalcoCode::CompileCondition)
+            } else {
+                problem
+            }
+        }
         Unresolved::BadArgument { problem } => {
             Diagnostic::error(Code::BadArgument, span, problem.as_str())
         }

@@ -15,7 +15,7 @@ use crate::source::{MappedText, Span};
 const MAX_CONDITION: usize = 1 << 20;
 
 /// All conditions together may not grow beyond this many bytes.
-const MAX_TOTAL: usize = 1 << 28;
+const MAX_TOTAL: usize = 1 << 26;
 
 /// How often an item of a list may be replaced by a list again.
 const MAX_LEVEL: usize = 100;

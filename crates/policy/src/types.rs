@@ -1,6 +1,7 @@
 //! Which operations a condition can be true of, by name, as Falco works it out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 use sysflow_field::{Catalogue, Role};
@@ -15,18 +16,18 @@ const MANY_NAMES: usize = 100 / 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Types {
     /// These.
-    Only(BTreeSet<Box<[u8]>>),
+    Only(Rc<BTreeSet<Box<[u8]>>>),
     /// All but these.
-    AllBut(BTreeSet<Box<[u8]>>),
+    AllBut(Rc<BTreeSet<Box<[u8]>>>),
 }
 
 impl Types {
-    pub(crate) const fn all() -> Self {
-        Self::AllBut(BTreeSet::new())
+    fn all() -> Self {
+        Self::AllBut(Rc::default())
     }
 
-    const fn none() -> Self {
-        Self::Only(BTreeSet::new())
+    fn none() -> Self {
+        Self::Only(Rc::default())
     }
 
     fn not(self) -> Self {
@@ -37,11 +38,18 @@ impl Types {
     }
 
     fn and(self, other: &Self) -> Self {
+        let set = |names: Vec<Box<[u8]>>| Rc::new(names.into_iter().collect());
         match (self, other) {
-            (Self::Only(a), Self::Only(b)) => Self::Only(a.intersection(b).cloned().collect()),
-            (Self::Only(a), Self::AllBut(b)) => Self::Only(a.difference(b).cloned().collect()),
-            (Self::AllBut(a), Self::Only(b)) => Self::Only(b.difference(&a).cloned().collect()),
-            (Self::AllBut(a), Self::AllBut(b)) => Self::AllBut(a.union(b).cloned().collect()),
+            // Large sets are shared where they stay as they are.
+            (Self::AllBut(a), b) if a.is_empty() => b.clone(),
+            (a, Self::AllBut(b)) if b.is_empty() => a,
+            (a, b) if a == *b => a,
+            (Self::Only(a), Self::Only(b)) => Self::Only(set(a.intersection(b).cloned().collect())),
+            (Self::Only(a), Self::AllBut(b)) => Self::Only(set(a.difference(b).cloned().collect())),
+            (Self::AllBut(a), Self::Only(b)) => {
+                Self::Only(set(b.difference(&a).cloned().collect()))
+            }
+            (Self::AllBut(a), Self::AllBut(b)) => Self::AllBut(set(a.union(b).cloned().collect())),
         }
     }
 
@@ -132,10 +140,12 @@ impl<'b> TypesOf<'b> {
             Spec::Present if field.role == Role::Operation => (Types::all(), Types::none()),
             // Of a field that can have several at once, having one says nothing about the others.
             Spec::Equals(names) if is_operation && !field.list => {
-                let types = Types::Only(names.clone());
+                let types = Types::Only(Rc::new(names.clone()));
                 (types.clone(), types.not())
             }
-            Spec::Equals(names) if is_operation => (Types::Only(names.clone()), Types::all()),
+            Spec::Equals(names) if is_operation => {
+                (Types::Only(Rc::new(names.clone())), Types::all())
+            }
             // Rules say "never" and "always" in that way.
             Spec::Integers(numbers) if field.name == "evt.num" && numbers.iter().eq([&0]) => {
                 (Types::none(), Types::all())

@@ -10,11 +10,15 @@ use self::call::Called;
 use crate::Dialect;
 use crate::ast::{Check, Expression, Operand, OperandKind, Operator, Right, Transformer};
 use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::falco::FalcoCode;
 use crate::lexer::{Expect, Lexer, Token, TokenKind};
 use crate::source::{MappedText, Span};
 
 /// How deep parentheses and `not` may nest: far beyond what people write, well within the stack.
 const MAX_DEPTH: usize = 200;
+
+/// Falco takes one pair of parentheses less than this within others, behind an `and`.
+const FALCO_PARENTHESES: usize = 199;
 
 /// Binding powers: the higher, the tighter.
 const OR: u8 = 1;
@@ -53,6 +57,8 @@ struct Parser<'t, 'p> {
     dialect: Dialect,
     problems: &'p mut Vec<Diagnostic>,
     depth: usize,
+    /// How many parentheses are open.
+    parentheses: usize,
 }
 
 /// A problem that is being described.
@@ -93,6 +99,7 @@ impl<'t, 'p> Parser<'t, 'p> {
             dialect,
             problems,
             depth: 0,
+            parentheses: 0,
         }
     }
 
@@ -127,7 +134,18 @@ impl<'t, 'p> Parser<'t, 'p> {
     fn prefix(&mut self) -> Expression {
         let token = self.lexer.peek(Expect::Term);
         match &token.kind {
-            TokenKind::Open => self.nested(&token, |parser| parser.parenthesised(&token)),
+            TokenKind::Open => {
+                self.parentheses += 1;
+                if self.parentheses == FALCO_PARENTHESES && self.dialect == Dialect::Falco {
+                    let span = self.lexer.span(&token);
+                    let message = "Falco takes no parentheses that lie so deep in others";
+                    let hint = Diagnostic::hint(Code::Falco, span, message);
+                    self.problems.push(hint.falco(FalcoCode::CompileCondition));
+                }
+                let inner = self.nested(&token, |parser| parser.parenthesised(&token));
+                self.parentheses -= 1;
+                inner
+            }
             TokenKind::Word if self.lexer.letters(&token) == "not" => {
                 self.nested(&token, |parser| {
                     parser.lexer.advance(&token);
@@ -148,8 +166,12 @@ impl<'t, 'p> Parser<'t, 'p> {
             let span = self.lexer.span(token);
             let message = format!("conditions may nest {MAX_DEPTH} levels deep, not more");
             let diagnostic = Diagnostic::error(Code::TooDeep, span, message);
-            self.problems
-                .push(diagnostic.help("put a part of it into a macro"));
+            let diagnostic = diagnostic.help("put a part of it into a macro");
+            // Falco counts parentheses only.
+            self.problems.push(match token.kind {
+                TokenKind::Open => diagnostic,
+                _ => diagnostic.fine_in_falco(),
+            });
             self.lexer.advance(token);
             self.skip_all();
             return Expression::Broken;
