@@ -14,7 +14,8 @@
 //!
 //! # What a check means
 //!
-//! A check is true if *any* value of the field passes. Texts are never cut at commas. Fields that have
+//! A check is true if *any* value of the field passes; of a field whose values are
+//! [one whole](sysflow_field::Limits::whole_list), `in` asks for all. Texts are never cut at commas. Fields that have
 //! no value fail every check; whether an absent answer is "no value" or a zero value is declared by the
 //! field ([`Absence`](sysflow_field::Absence)). The dialects differ in few places:
 //!
@@ -25,14 +26,17 @@
 //! | field on the right side | by its name | in `val(…)` |
 //! | `contains` and kin on numbers | on their text | an error |
 //! | truth values | `true`, `false` in any case, 0, 1 | `true`, `false`, 0, 1 |
-//! | the name of a list after `=` | a text, with a warning | its only item |
+//! | the name of a list | its values, in `in` and `pmatch` | its items, letter by letter, wherever it stands |
+//! | names of types of events | a warning where they are unknown | an error |
 //!
 //! # What a name means
 //!
 //! Macros and lists may be used before they are defined, and across files. Where several files define one
 //! name, the dialect of the file that *uses* it decides:
 //!
-//! - Falco: the last definition counts, for rules of earlier files too; `append: true` adds to it.
+//! - Falco: the last definition counts, for rules of earlier files too; `append: true` and `override` add
+//!   to it. Lists are opened one within another only once, unless the inner one is defined later, as in
+//!   Falco; a name that stays closed is pointed out.
 //! - SysFlow: what later files define changes nothing in a file. A name is the last definition of the file
 //!   itself, also if it stands behind the use, else that of the latest file before it. Only a name that
 //!   neither defines is looked for in later files, where the first one counts (the original took it for
@@ -40,11 +44,22 @@
 //!
 //! Names within a macro or a list are looked up from where it is defined, not from where it is used.
 //!
+//! # What Falco would say
+//!
+//! Falco refuses a file because of one error; here its item is left out. Some things that Falco refuses are
+//! taken here: macros that are defined later, truth values as 0 and 1, addresses without a mask, values of
+//! more than 255 bytes, durations with units, Perl's regular expressions, order between texts. Each problem,
+//! and each such thing (as a [hint](Diagnostics::hints)), bears [Falco's code](FalcoCode), and
+//! [`Diagnostics::falco_result`] tells what Falco would make of the files. The other way round, a port beyond
+//! 65535 is an error here and is cut by Falco, and `fd.net in (…)` looks at all networks here and at the
+//! first only there.
+//!
 //! # The way through the crate
 //!
 //! ```text
-//! files ─ document ─► items ─ lexer, parser ─► ast ─ compile, check, fit ─► program ─► eval
-//!                       └─► names: lists, macros ────┘     └─ predicate ─ test ──┘
+//! files ─ document ─► items, falco_items ─ lexer, parser ─► ast ─ compile, check, fit ─► program ─► eval
+//!                       └─► definitions: lists ─ splice, ────┘     ├─ made ─ transform ──┤      └ explain
+//!                           macros, exceptions                     └─ predicate ─ test ──┘
 //! ```
 
 mod alerts;
@@ -54,6 +69,7 @@ mod check;
 mod compile;
 #[cfg(test)]
 mod data_tests;
+mod definitions;
 mod diagnostic;
 mod document;
 mod eval;
@@ -75,10 +91,12 @@ mod literal;
 mod loader;
 #[cfg(test)]
 mod loader_tests;
+mod macros;
 mod made;
 #[cfg(test)]
 mod message_tests;
 mod names;
+mod pair;
 mod parser;
 mod pattern;
 mod predicate;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use sysflow_field::{FieldId, KindSet, View};
 
 use crate::Dialect;
-use crate::compile::{Compiled, Compiler, Macros, Owner, ToCompile};
+use crate::compile::{Compiled, Compiler, Owner, ToCompile};
 use crate::diagnostic::Diagnostics;
 use crate::explain::Trace;
 use crate::index::Index;
 use crate::lists::Lists;
 use crate::loader;
+use crate::macros::Macros;
 use crate::priority::Priority;
 use crate::program::{NodeId, Program};
 use crate::source::{MappedText, Position, SourceFile, Sources};
