@@ -174,6 +174,52 @@ fn a_rule_with_an_error_is_left_out_and_told_of() {
 }
 
 #[test]
+fn rules_are_checked_as_falco_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("falco.yaml");
+    let rule = "- macro: idle
+  condition: evt.type = open
+- rule: First
+  desc: d
+  condition: evt.type = open and proc.name = val(proc.pname)
+  output: o
+  priority: INFO
+- rule: Second
+  desc: d
+  condition: evt.type = open and proc.name = val(proc.pname) and fd.name startswith oneof (/a, /b)
+  output: o
+  priority: INFO
+- rule: Third
+  desc: d
+  condition: evt.type = open and proc.name < a
+  output: o
+  priority: INFO
+";
+    std::fs::write(&path, rule).unwrap();
+    let path = path.to_str().unwrap();
+    let check = sysflow(&["rules", "check", path]);
+    assert_eq!(check.status.code(), Some(0));
+    let told = text(&check.stdout);
+    for words in [
+        "note[unused, LOAD_UNUSED_MACRO]: nothing uses the macro `idle`",
+        "whatever the rule `Second` matches, `First` matches before it",
+        "refuse",
+        "LOAD_ERR_COMPILE_CONDITION",
+        "3 of 3 rules load",
+    ] {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    let check = sysflow(&["rules", "check", "--json", "--no-notes", path]);
+    let report: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(report["notes"], serde_json::json!([]));
+    let falco = &report["falco"]["falco_load_results"][0];
+    assert_eq!(falco["successful"], false);
+    assert_eq!(falco["errors"][0]["code"], "LOAD_ERR_COMPILE_CONDITION");
+    let position = &falco["errors"][0]["context"]["locations"][0]["position"];
+    assert_eq!(position["line"], 14);
+}
+
+#[test]
 fn records_are_printed_in_every_form() {
     let nested = sysflow(&["print", &recording(), "--json", "-n", "3"]);
     let nested = json_lines(&nested.stdout);

@@ -71,6 +71,8 @@ fn live_briefly<S: RecordSink>(machine: &mut Machine<S>, number: u64) {
             Operation::UserKnown(User {
                 uid: 5,
                 name: b"www",
+                home: b"",
+                shell: b"",
                 container,
                 is_removed: false,
             }),

@@ -75,6 +75,41 @@ impl KindSet {
     }
 }
 
+/// Where a field may not stand in conditions and outputs of Falco's language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Not on the right side of a comparison.
+    pub no_right_side: bool,
+    /// Not within a transformer.
+    pub no_transformer: bool,
+    /// Prints nothing in outputs.
+    pub filter_only: bool,
+    /// The values are one whole: `in` asks for all of them, `intersects` for one, and no other comparison
+    /// applies.
+    pub whole_list: bool,
+}
+
+impl Limits {
+    /// No limit.
+    pub const NONE: Self = Self {
+        no_right_side: false,
+        no_transformer: false,
+        filter_only: false,
+        whole_list: false,
+    };
+    /// Neither on the right side nor within a transformer.
+    pub const LEFT_SIDE: Self = Self {
+        no_right_side: true,
+        no_transformer: true,
+        ..Self::NONE
+    };
+    /// On the left side of conditions, nowhere else.
+    pub const FILTER: Self = Self {
+        filter_only: true,
+        ..Self::LEFT_SIDE
+    };
+}
+
 /// The declaration of one field.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -96,6 +131,8 @@ pub struct Field {
     pub domain: &'static [&'static str],
     /// How texts for people show it.
     pub shown: Shown,
+    /// Where it may not stand.
+    pub limits: Limits,
     /// Meaning, with units.
     pub doc: &'static str,
 }
@@ -135,6 +172,8 @@ pub struct Catalogue {
     pub operations: &'static [(&'static str, u64)],
     /// What an operation that is not listed stands for, if all others have that bit in common.
     pub other_operations: Option<u64>,
+    /// Whether a word names an operation at all, with bits or without; `None` where that is not known.
+    pub is_operation: Option<fn(&str) -> bool>,
     /// The prefix that users may leave out of names (`sf.`).
     pub default_prefix: &'static str,
     /// What the argument of a field that needs one decides.
@@ -361,6 +400,7 @@ mod tests {
         kinds: KindSet::ALL,
         domain: &[],
         shown: Shown::AsIs,
+        limits: Limits::NONE,
         doc: "",
     };
 
@@ -398,6 +438,7 @@ mod tests {
         kinds: &["PE"],
         operations: &[("EXEC", 2)],
         other_operations: None,
+        is_operation: None,
         default_prefix: "sf.",
         keys: Keys {
             field: |id, key| (key != "nothing").then_some(id),

@@ -13,6 +13,8 @@ use bstr::BStr;
 pub enum Type {
     /// Text. Bytes as the source saw them: almost always UTF-8, never guaranteed.
     Text,
+    /// Bytes of any kind, such as data that were read.
+    Bytes,
     /// Text that is a file-system path.
     Path,
     /// Text that holds a JSON document; a path may select a part of it.
@@ -33,12 +35,19 @@ pub enum Type {
     Bool,
     /// An IPv4 or IPv6 address.
     Ip,
+    /// An IPv4 or IPv6 address that is compared with networks.
+    Net,
 }
 
 impl Type {
     /// Whether values of this type are [`Value::Text`].
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Path | Self::Json)
+        matches!(self, Self::Text | Self::Bytes | Self::Path | Self::Json)
+    }
+
+    /// Whether values of this type are [`Value::Ip`].
+    pub const fn is_address(self) -> bool {
+        matches!(self, Self::Ip | Self::Net)
     }
 
     /// Whether values of this type are [`Value::Int`].
@@ -53,6 +62,7 @@ impl Type {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Bytes => "bytes",
             Self::Path => "path",
             Self::Json => "json",
             Self::Int => "integer",
@@ -63,6 +73,7 @@ impl Type {
             Self::Fraction => "fraction",
             Self::Bool => "boolean",
             Self::Ip => "address",
+            Self::Net => "network",
         }
     }
 
@@ -71,7 +82,9 @@ impl Type {
     /// [`Absence::Zero`]: crate::Absence::Zero
     pub const fn zero(self) -> Value<'static> {
         match self {
-            Self::Text | Self::Path | Self::Json | Self::Ip => Value::Text(b""),
+            Self::Text | Self::Bytes | Self::Path | Self::Json | Self::Ip | Self::Net => {
+                Value::Text(b"")
+            }
             Self::Int | Self::Port | Self::Proto | Self::Time | Self::Duration => Value::Int(0),
             Self::Fraction => Value::Fraction(Fraction(0.0)),
             Self::Bool => Value::Bool(false),

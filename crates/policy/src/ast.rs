@@ -35,7 +35,7 @@ impl Check {
         let end = match &self.right {
             Right::Nothing => self.operator_span,
             Right::One(operand) => operand.span,
-            Right::List(_, span) => *span,
+            Right::List(_, span) | Right::Quantified(_, _, span) => *span,
         };
         self.left.span.to(end)
     }
@@ -50,10 +50,92 @@ pub(crate) enum Right {
     One(Operand),
     /// Values in parentheses; the span covers these.
     List(Vec<Operand>, Span),
+    /// Values in parentheses after a word that says how many of them must do.
+    Quantified(Quantifier, Vec<Operand>, Span),
+}
+
+/// How many values of a list must satisfy an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Quantifier {
+    /// Exactly one.
+    One,
+    /// At least one.
+    Any,
+    /// Every one, and there is one.
+    All,
+}
+
+impl Quantifier {
+    pub(crate) const fn spelling(self) -> &'static str {
+        match self {
+            Self::One => "oneof",
+            Self::Any => "anyof",
+            Self::All => "allof",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        let mut all = [Self::One, Self::Any, Self::All].into_iter();
+        all.find(|quantifier| quantifier.spelling() == word)
+    }
+}
+
+/// A function of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Transformer {
+    ToLower,
+    ToUpper,
+    Base64,
+    BaseName,
+    Length,
+    Concat,
+    Join,
+    Options,
+}
+
+impl Transformer {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::ToLower,
+        Self::ToUpper,
+        Self::Base64,
+        Self::BaseName,
+        Self::Length,
+        Self::Concat,
+        Self::Join,
+        Self::Options,
+    ];
+
+    pub(crate) const fn spelling(self) -> &'static str {
+        match self {
+            Self::ToLower => "tolower",
+            Self::ToUpper => "toupper",
+            Self::Base64 => "b64",
+            Self::BaseName => "basename",
+            Self::Length => "len",
+            Self::Concat => "concat",
+            Self::Join => "join",
+            Self::Options => "getopt",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|transformer| transformer.spelling() == word)
+    }
+}
+
+/// A transformer with what it works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) transformer: Transformer,
+    /// Fields as words, texts in quotes, calls and tuples.
+    pub(crate) arguments: Vec<Operand>,
+    /// What stands in brackets behind it: the option that `getopt` looks for.
+    pub(crate) index: Option<String>,
 }
 
 /// How an operand was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OperandKind {
     /// Bare.
     Word,
@@ -61,6 +143,10 @@ pub(crate) enum OperandKind {
     Quoted,
     /// As `val(FIELD)`.
     FieldValue,
+    /// As `tolower(FIELD)`; the text is what was written.
+    Call(Box<Call>),
+    /// Several in parentheses, as an argument of a transformer.
+    Tuple(Vec<Operand>),
 }
 
 /// One side of a comparison, or one value of a list.
@@ -139,16 +225,42 @@ impl Operator {
         all.find(|operator| operator.spelling() == word)
     }
 
+    /// Whether the right side must be a number or a field, to Falco.
+    pub(crate) const fn orders(self) -> bool {
+        matches!(
+            self,
+            Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual
+        )
+    }
+
     /// Whether the right side is a list.
     pub(crate) const fn takes_list(self) -> bool {
         matches!(self, Self::In | Self::Intersects | Self::PathMatch)
     }
 }
 
+fn joined(operands: &[Operand]) -> String {
+    let operands: Vec<String> = operands.iter().map(ToString::to_string).collect();
+    operands.join(", ")
+}
+
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
+        match &self.kind {
             OperandKind::Word => f.write_str(&self.text),
+            OperandKind::Call(call) => {
+                write!(
+                    f,
+                    "{}({})",
+                    call.transformer.spelling(),
+                    joined(&call.arguments)
+                )?;
+                match &call.index {
+                    Some(index) => write!(f, "[{index}]"),
+                    None => Ok(()),
+                }
+            }
+            OperandKind::Tuple(parts) => write!(f, "({})", joined(parts)),
             OperandKind::FieldValue => write!(f, "val({})", self.text),
             OperandKind::Quoted => {
                 f.write_str("\"")?;
@@ -173,9 +285,9 @@ impl fmt::Display for Check {
         match &self.right {
             Right::Nothing => Ok(()),
             Right::One(operand) => write!(f, " {operand}"),
-            Right::List(items, _) => {
-                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-                write!(f, " ({})", items.join(", "))
+            Right::List(items, _) => write!(f, " ({})", joined(items)),
+            Right::Quantified(quantifier, items, _) => {
+                write!(f, " {} ({})", quantifier.spelling(), joined(items))
             }
         }
     }

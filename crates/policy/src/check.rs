@@ -2,22 +2,25 @@
 //!
 //! Values are fitted to the types of fields in [`fit`](crate::fit).
 
-use sysflow_field::{Absence, Arg, Argument, Field, Resolved, Type, Unresolved};
+use sysflow_field::{Absence, Argument, Field, Resolved, Unresolved};
 
 use crate::Dialect;
-use crate::ast::{Check, Operand, OperandKind, Operator, Right};
+use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right};
 use crate::compile::{Compiler, Scope};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::json::JsonPath;
+use crate::falco::FalcoCode;
 use crate::lists::{Word, looks_like_macro, macro_as_value};
-use crate::predicate::{Comparison, Order, Pair, Predicate, Question, Spec};
+use crate::made;
+use crate::parser;
+use crate::predicate::{Order, Predicate, Source, Spec};
 use crate::program::NodeId;
 use crate::source::Span;
 
 /// A field with its argument, as a check asks for it.
 #[derive(Clone)]
 pub(crate) struct Asked {
-    pub(crate) question: Question,
+    pub(crate) source: Source,
+    /// The field; of values that are made, one that has the same nature.
     pub(crate) field: &'static Field,
 }
 
@@ -45,6 +48,7 @@ impl Compiler {
             Side::Field(asked) => asked,
             Side::Value(word) => return self.constant_check(check, &word, scope),
         };
+        self.about_left(check, &left, scope);
         match &check.right {
             Right::Nothing => {
                 let spec = match left.field.absence {
@@ -56,13 +60,13 @@ impl Compiler {
             Right::One(operand) => match self.right(operand, scope)? {
                 Side::Field(right) => self.pair(check, &left, &right, scope),
                 Side::Value(word) => {
-                    let words = self.single(check, &left, word, scope)?;
-                    self.compare(check, &left, &words, scope)
+                    let word = self.single(check, &left, word, scope);
+                    self.compare(check, &left, &[word], scope)
                 }
             },
             Right::List(operands, span) => {
                 let words = self.expanded(operands, scope);
-                let named_list = !operands.is_empty();
+                let named_list = !operands.is_empty() || scope.had_empty_list;
                 if words.is_empty() {
                     // In Falco's files empty lists are places for others to fill.
                     if !(named_list && scope.dialect == Dialect::Falco) {
@@ -72,6 +76,58 @@ impl Compiler {
                     return Some(self.builder.constant(false));
                 }
                 self.compare(check, &left, &words, scope)
+            }
+            Right::Quantified(quantifier, operands, _) => {
+                let words = self.expanded(operands, scope);
+                if words.is_empty() {
+                    return Some(self.builder.constant(false));
+                }
+                if *quantifier == Quantifier::Any && check.operator != Operator::NotEqual {
+                    return self.compare(check, &left, &words, scope);
+                }
+                let each = words
+                    .iter()
+                    .map(|word| self.compare(check, &left, std::slice::from_ref(word), scope));
+                let each: Vec<Option<NodeId>> = each.collect();
+                let each = each.into_iter().collect::<Option<Vec<NodeId>>>()?;
+                Some(match quantifier {
+                    Quantifier::One => self.builder.one(each),
+                    Quantifier::Any => self.builder.any(each),
+                    Quantifier::All => self.builder.all(each),
+                })
+            }
+        }
+    }
+
+    /// Points out what Falco has to say about the left side of a check.
+    fn about_left(&mut self, check: &Check, left: &Asked, scope: &Scope) {
+        if scope.dialect != Dialect::Falco {
+            return;
+        }
+        let name = left.field.name;
+        if name == "evt.dir" {
+            let message = "`evt.dir` has had one value since there are no enter events any more";
+            let hint = Diagnostic::hint(Code::Deprecated, check.left.span, message);
+            self.warn(scope, hint.help("leave this check out"));
+        }
+        let text = &check.left.text;
+        if left.field.argument == Argument::Key
+            && check.left.kind == OperandKind::Word
+            && matches!(&left.source, Source::Field(question) if question.path.is_none())
+        {
+            let bracketed = text
+                .split_once('[')
+                .map(|(_, rest)| rest.trim_end_matches(']'));
+            let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let last = text.rsplit('.').next().unwrap_or_default();
+            let refused = match bracketed {
+                Some(key) => !is_number(key),
+                None => is_number(last),
+            };
+            if refused {
+                let message = "Falco takes numbers in brackets and names behind a dot";
+                let hint = Diagnostic::hint(Code::Falco, check.left.span, message);
+                self.warn(scope, hint.falco(FalcoCode::CompileCondition));
             }
         }
     }
@@ -86,15 +142,34 @@ impl Compiler {
                 quoted: operand.kind == OperandKind::Quoted,
             }))
         };
-        if operand.kind == OperandKind::Quoted {
-            return value();
+        match operand.kind {
+            OperandKind::Quoted => return value(),
+            OperandKind::Call(_) => return self.called(operand, scope).map(Side::Field),
+            _ => {}
         }
         let starts_like_name = operand
             .text
             .starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        if let Some(constant) = self.constant(&operand.text) {
+            return Some(Side::Value(Word {
+                text: constant,
+                span: operand.span,
+                quoted: true,
+            }));
+        }
         match self.catalogue.resolve(&operand.text) {
             Ok(resolved) => self.asked(operand, resolved, scope).map(Side::Field),
-            Err(Unresolved::Unknown { .. }) if !starts_like_name => value(),
+            Err(Unresolved::Unknown { .. }) if !starts_like_name => {
+                let problem = Diagnostic::hint(
+                    Code::Falco,
+                    operand.span,
+                    "Falco takes only a field on the left side",
+                );
+                if scope.dialect == Dialect::Falco {
+                    self.warn(scope, problem.falco(FalcoCode::CompileCondition));
+                }
+                value()
+            }
             Err(Unresolved::Unknown { .. })
                 if !operand.text.contains('.')
                     && scope.dialect == Dialect::SysFlow
@@ -103,6 +178,7 @@ impl Compiler {
                 value()
             }
             Err(why) => {
+                self.about_unresolved(check, scope);
                 let problem = self.unresolved(&operand.text, operand.span, &why);
                 self.fault(scope, problem);
                 None
@@ -110,24 +186,43 @@ impl Compiler {
         }
     }
 
+    /// Points out what Falco has to say about a field that is not known here.
+    fn about_unresolved(&mut self, check: &Check, scope: &Scope) {
+        let text = check.left.text.as_str();
+        if scope.dialect != Dialect::Falco {
+            return;
+        }
+        if text.starts_with("evt.latency") || text.starts_with("evt.wait_latency") {
+            let message =
+                format!("`{text}` has no values since there are no enter events any more");
+            let hint = Diagnostic::hint(Code::Deprecated, check.left.span, message);
+            self.warn(scope, hint);
+        }
+        let rights = match &check.right {
+            Right::One(operand) => std::slice::from_ref(operand),
+            Right::List(operands, _) => operands,
+            _ => &[],
+        };
+        let is_audit = text.starts_with("ka.") || text.starts_with("jevt.");
+        if is_audit && rights.iter().any(|operand| operand.text == "<NA>") {
+            let message = "this comparison with `<NA>` does not do what it seems to";
+            let hint = Diagnostic::hint(Code::Falco, check.span(), message);
+            self.warn(scope, hint.falco(FalcoCode::UnsafeNaCheck));
+        }
+    }
+
     /// The right side: a value, or a field if it can be meant as one.
     fn right(&mut self, operand: &Operand, scope: &mut Scope) -> Option<Side> {
         let text = &operand.text;
-        let as_field = match (operand.kind, scope.dialect) {
+        let as_field = match (&operand.kind, scope.dialect) {
+            (OperandKind::Call(_), _) => return self.called(operand, scope).map(Side::Field),
             (OperandKind::FieldValue, _) => true,
             (OperandKind::Word, Dialect::SysFlow) => self.catalogue.looks_like_field(text),
             _ => false,
         };
         if !as_field {
             let quoted = operand.kind == OperandKind::Quoted;
-            if !quoted && text.contains('.') && self.catalogue.resolve(text).is_ok() {
-                let message = format!("`{text}` is a field, but here it is only a text");
-                let problem = Diagnostic::warning(Code::FieldAsValue, operand.span, message);
-                self.warn(
-                    scope,
-                    problem.help(format!("write `val({text})` to compare with the field")),
-                );
-            }
+            self.like_a_field(text, operand.span, quoted, scope);
             return Some(Side::Value(Word {
                 text: text.clone(),
                 span: operand.span,
@@ -145,12 +240,73 @@ impl Compiler {
         }
     }
 
-    fn asked(&mut self, operand: &Operand, resolved: Resolved, scope: &mut Scope) -> Option<Asked> {
-        match asked(self.catalogue.field(resolved.id), resolved) {
+    /// The constant that `static.NAME` stands for.
+    fn constant(&self, text: &str) -> Option<String> {
+        let name = text.strip_prefix("static.")?;
+        let mut constants = self.constants.iter();
+        let (_, value) = constants.find(|(known, _)| known == name)?;
+        Some(value.clone())
+    }
+
+    /// Points out a value that looks like a field or a transformer.
+    fn like_a_field(&mut self, text: &str, span: Span, quoted: bool, scope: &Scope) {
+        let is_field = text.contains('.') && self.catalogue.resolve(text).is_ok();
+        let is_call = scope.dialect == Dialect::Falco
+            && parser::leading_call(text).is_some_and(|(_, length)| length == text.len());
+        if !(is_field || is_call) {
+            return;
+        }
+        let (what, instead) = if is_field {
+            (
+                "a field",
+                format!("write `val({text})` to compare with the field"),
+            )
+        } else {
+            (
+                "a transformer",
+                "leave the quotes out to compare with what it makes".to_owned(),
+            )
+        };
+        let message = format!("`{text}` is {what}, but here it is only a text");
+        let problem = if quoted {
+            Diagnostic::hint(Code::FieldAsValue, span, message)
+        } else {
+            Diagnostic::warning(Code::FieldAsValue, span, message)
+        };
+        let problem = problem.help(instead).falco(FalcoCode::ConditionHint);
+        self.warn(scope, problem);
+    }
+
+    /// What a transformer makes.
+    fn called(&mut self, operand: &Operand, scope: &mut Scope) -> Option<Asked> {
+        match made::asked(operand, self.catalogue, scope.dialect) {
             Ok(asked) => Some(asked),
             Err(problem) => {
-                let problem = Diagnostic::error(Code::BadArgument, operand.span, problem);
-                self.fault(scope, problem);
+                self.fault(scope, *problem);
+                None
+            }
+        }
+    }
+
+    fn asked(&mut self, operand: &Operand, resolved: Resolved, scope: &mut Scope) -> Option<Asked> {
+        let field = self.catalogue.field(resolved.id);
+        let blank_in_brackets = scope.dialect == Dialect::Falco
+            && operand.text.split_once('[').is_some_and(|(_, argument)| {
+                argument.contains([' ', '\t', '\n']) && !argument.starts_with(['"', '\''])
+            });
+        if blank_in_brackets {
+            let message = "an argument with blanks needs quotes";
+            let problem = Diagnostic::error(Code::BadArgument, operand.span, message);
+            self.fault(scope, problem);
+            return None;
+        }
+        match made::question(self.catalogue, operand.span, resolved) {
+            Ok(question) => Some(Asked {
+                source: Source::Field(question),
+                field,
+            }),
+            Err(problem) => {
+                self.fault(scope, *problem);
                 None
             }
         }
@@ -172,7 +328,9 @@ impl Compiler {
                     return None;
                 }
             },
-            Right::List(operands, _) => self.expanded(operands, scope),
+            Right::List(operands, _) | Right::Quantified(_, operands, _) => {
+                self.expanded(operands, scope)
+            }
         };
         let text = left.text.as_str();
         let holds = |word: &Word| {
@@ -195,6 +353,9 @@ impl Compiler {
                 _ => text == right,
             }
         };
+        if check.operator == Operator::Exists {
+            return Some(self.builder.constant(true));
+        }
         let any = rights.iter().any(holds);
         let answer = any != (check.operator == Operator::NotEqual);
         let message = format!("this check asks for no field and is always {answer}");
@@ -205,7 +366,10 @@ impl Compiler {
         {
             problem = problem.help(format!("did you mean the field `{suggestion}`?"));
         }
-        self.warn(scope, problem);
+        // Constants of the configuration are meant so.
+        if !check.left.text.starts_with("static.") {
+            self.warn(scope, problem);
+        }
         Some(self.builder.constant(answer))
     }
 
@@ -218,7 +382,13 @@ impl Compiler {
                 span: operand.span,
                 quoted: operand.kind == OperandKind::Quoted,
             };
-            if !word.quoted
+            // In Falco's files the items of lists stand here already.
+            if scope.dialect == Dialect::Falco {
+                self.like_a_field(&word.text, word.span, word.quoted, scope);
+                if !word.quoted && self.lists.contains(&word.text) {
+                    self.left_closed(&word, scope);
+                }
+            } else if !word.quoted
                 && let Some(list) = self.list(&word.text, scope)
             {
                 // A value from a list is reported where the list is used.
@@ -237,46 +407,35 @@ impl Compiler {
         words
     }
 
-    /// A lone value. Falco puts the items of a list in place of its name, which works for one item.
-    fn single(
-        &mut self,
-        check: &Check,
-        left: &Asked,
-        word: Word,
-        scope: &mut Scope,
-    ) -> Option<Vec<Word>> {
+    /// Points out the name of a list that is not opened where it stands.
+    fn left_closed(&mut self, word: &Word, scope: &Scope) {
+        let name = &word.text;
+        let message = format!("`{name}` is a list, but here it is only a text");
+        let problem = Diagnostic::warning(Code::ListAsValue, word.span, message);
+        let problem = problem.help(format!(
+            "lists are opened one within another only once: name `{name}` in the condition, or define it \
+             after the list that it is in"
+        ));
+        self.warn(scope, problem);
+    }
+
+    /// A lone value. In SysFlow's files the name of a list is only a text here, which is pointed out.
+    fn single(&mut self, check: &Check, left: &Asked, word: Word, scope: &Scope) -> Word {
         let name = word.text.clone();
-        let list = if word.quoted {
-            None
-        } else {
-            self.list(&name, scope)
-        };
-        let Some(list) = list else {
-            return Some(vec![word]);
-        };
-        if scope.dialect == Dialect::Falco {
-            if let [only] = &*list {
-                return Some(vec![Word {
-                    span: word.span,
-                    ..only.clone()
-                }]);
-            }
-            let message = format!("`{name}` is a list and cannot stand here");
-            let problem = Diagnostic::error(Code::ListAsValue, word.span, message);
-            self.fault(scope, problem.help(format!("did you mean `in ({name})`?")));
-            return None;
-        }
+        let is_list =
+            !word.quoted && scope.dialect != Dialect::Falco && self.list(&name, scope).is_some();
         let may_be_meant = left.field.domain.contains(&name.as_str());
-        if matches!(check.operator, Operator::Equal | Operator::NotEqual) && !may_be_meant {
-            let message = format!("`{name}` is a list, but here it is only a text");
-            let problem = Diagnostic::warning(Code::ListAsValue, word.span, message);
-            self.warn(scope, problem.help(format!("did you mean `in ({name})`?")));
-            return Some(vec![Word {
-                quoted: true,
-                ..word
-            }]);
+        let is_equality = matches!(check.operator, Operator::Equal | Operator::NotEqual);
+        if !is_list || may_be_meant || !is_equality {
+            return word;
         }
-        Some(vec![word])
+        let message = format!("`{name}` is a list, but here it is only a text");
+        let problem = Diagnostic::warning(Code::ListAsValue, word.span, message);
+        self.warn(scope, problem.help(format!("did you mean `in ({name})`?")));
+        Word {
+            quoted: true,
+            ..word
+        }
     }
 
     /// Compares a field with values.
@@ -287,6 +446,9 @@ impl Compiler {
         words: &[Word],
         scope: &mut Scope,
     ) -> Option<NodeId> {
+        if left.field.limits.whole_list && scope.dialect == Dialect::Falco {
+            return self.compare_list(check, left, words, scope);
+        }
         let specs = self.specs(check, left, words, scope)?;
         let mut tests = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -299,8 +461,39 @@ impl Compiler {
         Some(any)
     }
 
+    /// Compares a field whose values are one whole.
+    fn compare_list(
+        &mut self,
+        check: &Check,
+        left: &Asked,
+        words: &[Word],
+        scope: &mut Scope,
+    ) -> Option<NodeId> {
+        if !matches!(check.operator, Operator::In | Operator::Intersects) {
+            self.misfit(check, left, scope);
+            return None;
+        }
+        let specs = self.specs(check, left, words, scope)?;
+        let (Operator::In, Source::Field(question)) = (check.operator, &left.source) else {
+            let mut tests = Vec::with_capacity(specs.len());
+            for spec in specs {
+                tests.push(self.test(left.clone(), spec, check.span(), scope)?);
+            }
+            return Some(self.builder.any(tests));
+        };
+        let mut tests = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let predicate = Predicate::Every {
+                question: question.clone(),
+                spec,
+            };
+            tests.push(self.builder.test(predicate).ok()?);
+        }
+        Some(self.builder.any(tests))
+    }
+
     /// SysFlow: nothing is equal. Falco: there is something, and nothing is equal.
-    fn not_equal(&mut self, equal: NodeId, sides: &[&Asked], scope: &Scope) -> NodeId {
+    pub(crate) fn not_equal(&mut self, equal: NodeId, sides: &[&Asked], scope: &Scope) -> NodeId {
         let mut parts = vec![self.builder.not(equal)];
         if scope.dialect == Dialect::Falco {
             for side in sides {
@@ -308,10 +501,7 @@ impl Compiler {
                 if always_there {
                     continue;
                 }
-                let present = Predicate::Field {
-                    question: side.question.clone(),
-                    spec: Spec::Present,
-                };
+                let present = Predicate::of(side.source.clone(), Spec::Present);
                 // That anything is there can always be asked.
                 parts.extend(self.builder.test(present));
             }
@@ -320,11 +510,7 @@ impl Compiler {
     }
 
     fn test(&mut self, asked: Asked, spec: Spec, span: Span, scope: &mut Scope) -> Option<NodeId> {
-        let predicate = Predicate::Field {
-            question: asked.question,
-            spec,
-        };
-        match self.builder.test(predicate) {
+        match self.builder.test(Predicate::of(asked.source, spec)) {
             Ok(node) => Some(node),
             Err(problem) => {
                 let problem = Diagnostic::error(Code::TooLarge, span, problem);
@@ -333,81 +519,4 @@ impl Compiler {
             }
         }
     }
-
-    /// Compares two fields.
-    fn pair(
-        &mut self,
-        check: &Check,
-        left: &Asked,
-        right: &Asked,
-        scope: &mut Scope,
-    ) -> Option<NodeId> {
-        let comparison = match check.operator {
-            Operator::Equal | Operator::NotEqual => Comparison::Equal,
-            Operator::Contains => Comparison::Contains,
-            Operator::ContainsIgnoringCase => Comparison::ContainsIgnoringCase,
-            Operator::StartsWith => Comparison::StartsWith,
-            Operator::EndsWith => Comparison::EndsWith,
-            operator => {
-                let Some(order) = order_of(operator) else {
-                    let message = format!("`{}` cannot compare two fields", operator.spelling());
-                    let problem =
-                        Diagnostic::error(Code::BadOperator, check.operator_span, message);
-                    self.fault(scope, problem);
-                    return None;
-                };
-                Comparison::Order(order)
-            }
-        };
-        let class = |ty: Type| {
-            let is_fraction = ty == Type::Fraction;
-            (
-                ty.is_text(),
-                ty.is_integer() || ty == Type::Bool,
-                is_fraction,
-            )
-        };
-        let same_class = class(left.field.ty) == class(right.field.ty);
-        let needs_same =
-            scope.dialect == Dialect::Falco || matches!(comparison, Comparison::Order(_));
-        let ordered_addresses =
-            matches!(comparison, Comparison::Order(_)) && left.field.ty == Type::Ip;
-        if (needs_same && !same_class) || ordered_addresses {
-            let message = format!(
-                "a field of type {} cannot be compared so with one of type {}",
-                left.field.ty, right.field.ty
-            );
-            let problem = Diagnostic::error(Code::BadOperator, check.span(), message);
-            self.fault(scope, problem);
-            return None;
-        }
-        let predicate = Predicate::Pair(Box::new(Pair {
-            left: left.question.clone(),
-            comparison,
-            right: right.question.clone(),
-        }));
-        // Pairs need nothing that could fail to be made ready.
-        let test = self.builder.test(predicate).ok()?;
-        if check.operator == Operator::NotEqual {
-            return Some(self.not_equal(test, &[left, right], scope));
-        }
-        Some(test)
-    }
-}
-
-/// The question that a resolved name asks.
-fn asked(field: &'static Field, resolved: Resolved) -> Result<Asked, String> {
-    let (arg, path) = match resolved.arg {
-        Arg::Key(path) if field.argument == Argument::JsonPath => {
-            (Arg::None, Some(JsonPath::parse(&path)?))
-        }
-        arg => (arg, None),
-    };
-    let question = Question {
-        field: resolved.id,
-        arg,
-        path,
-        zero: field.absence == Absence::Zero,
-    };
-    Ok(Asked { question, field })
 }

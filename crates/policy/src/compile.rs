@@ -4,19 +4,24 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use sysflow_field::{Catalogue, Type, Unresolved};
 
 use crate::Dialect;
 use crate::ast::{Expression, Operand};
-use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::items::MacroItem;
+use crate::diagnostic::{Code, Diagnostic, Severity, nearest};
+use crate::explain::Trace;
+use crate::falco::{FalcoCode, Stage};
 use crate::lists::{Lists, Word};
-use crate::names::{Named, Place};
+use crate::macros::{MacroState, Macros};
+use crate::made;
+use crate::names::Place;
 use crate::parser;
 use crate::program::{Builder, MAX_DEPTH, NodeId};
 use crate::source::{MappedText, Span};
+use crate::splice::{Spliced, TextLists};
 
 /// How deep the compiler may descend through expressions and macros together.
 const MAX_LEVEL: usize = 300;
@@ -39,6 +44,21 @@ pub(crate) struct Scope {
     owner: Owner,
     /// Indices of the problems because of which it cannot be compiled.
     faults: Vec<usize>,
+    /// Whether it is skipped, without complaint, if it asks for something unknown.
+    skips_unknown: bool,
+    /// Whether a list without items stood in it.
+    pub(crate) had_empty_list: bool,
+    /// When the macro that this is was last defined.
+    last_defined: Option<u32>,
+}
+
+/// A condition to be compiled.
+pub(crate) struct ToCompile<'t> {
+    pub(crate) text: &'t MappedText,
+    pub(crate) dialect: Dialect,
+    pub(crate) owner: Owner,
+    /// Whether it is skipped, without complaint, if it asks for something unknown.
+    pub(crate) skips_unknown: bool,
 }
 
 impl Scope {
@@ -50,57 +70,6 @@ impl Scope {
     }
 }
 
-struct MacroDefinition {
-    condition: MappedText,
-    name: String,
-    name_span: Span,
-    state: MacroState,
-}
-
-#[derive(Clone)]
-enum MacroState {
-    Waiting,
-    /// Being compiled.
-    Open,
-    Ready(NodeId),
-    /// Unusable because of these problems.
-    Failed(Rc<[usize]>),
-}
-
-/// All macros.
-#[derive(Default)]
-pub(crate) struct Macros {
-    definitions: Named<MacroDefinition>,
-}
-
-impl Macros {
-    /// Adds a macro; a later one of the same name replaces the earlier one, for the files that see it, or
-    /// adds to it. Gives the place of one in the same file that is replaced.
-    pub(crate) fn define(&mut self, item: MacroItem, dialect: Dialect) -> Option<Span> {
-        let name = item.name.text;
-        if item.append
-            && let Some(known) = self.definitions.last_mut(&name)
-        {
-            known.condition.append(&item.condition);
-            return None;
-        }
-        let place = Place::new(item.name.span, dialect);
-        let definition = MacroDefinition {
-            condition: item.condition,
-            name: name.clone(),
-            name_span: item.name.span,
-            state: MacroState::Waiting,
-        };
-        let replaced = self.definitions.define(&name, place, definition);
-        replaced.map(|replaced| replaced.name_span)
-    }
-
-    /// Whether any file defines such a macro.
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.definitions.contains(name)
-    }
-}
-
 /// Compiles conditions into one graph.
 pub(crate) struct Compiler {
     pub(crate) catalogue: &'static Catalogue,
@@ -109,8 +78,42 @@ pub(crate) struct Compiler {
     pub(crate) macros: Macros,
     pub(crate) problems: Vec<Diagnostic>,
     /// The rules that fall out because of a problem within a macro.
-    fallout: HashMap<usize, (String, Vec<String>), RandomState>,
+    fallout: HashMap<usize, Fallout, RandomState>,
+    /// Lists as text, once a condition of Falco's has asked for them.
+    texts: Option<TextLists>,
+    /// Whether conditions are kept as they are written, to be explained.
+    pub(crate) traces: bool,
+    /// Constants by name.
+    pub(crate) constants: Vec<(String, String)>,
     level: usize,
+}
+
+/// A part of a condition.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    pub(crate) node: NodeId,
+    /// As it is written, if that is kept.
+    pub(crate) trace: Option<Arc<Trace>>,
+}
+
+/// A text that is not too long to be shown.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Characters of a check that are kept.
+const LONGEST_SHOWN: usize = 200;
+
+/// What a problem within a macro leads to.
+struct Fallout {
+    macro_name: String,
+    /// The rules that fall out.
+    rules: Vec<String>,
+    /// Whether all of these are skipped without complaint.
+    all_skip: bool,
 }
 
 impl Compiler {
@@ -127,32 +130,35 @@ impl Compiler {
             macros,
             problems,
             fallout: HashMap::default(),
+            texts: None,
+            traces: false,
+            constants: Vec::new(),
             level: 0,
         }
     }
 
     /// Compiles the condition of a rule or a drop, or one that stands alone.
-    pub(crate) fn condition(
-        &mut self,
-        text: &MappedText,
-        dialect: Dialect,
-        owner: Owner,
-    ) -> Option<NodeId> {
+    pub(crate) fn condition(&mut self, wanted: ToCompile<'_>) -> Option<Compiled> {
+        let text = wanted.text;
         let mut scope = Scope {
-            dialect,
+            dialect: wanted.dialect,
             file: text.span.file,
-            owner,
+            owner: wanted.owner,
             faults: Vec::new(),
+            skips_unknown: wanted.skips_unknown,
+            had_empty_list: false,
+            last_defined: None,
         };
         let node = self.parsed(text, &mut scope);
         if node.is_none()
             && let Owner::Item(_, name) = &scope.owner
         {
             for fault in &scope.faults {
-                if let Some((_, names)) = self.fallout.get_mut(fault)
-                    && !names.contains(name)
+                if let Some(fallout) = self.fallout.get_mut(fault)
+                    && !fallout.rules.contains(name)
                 {
-                    names.push(name.clone());
+                    fallout.rules.push(name.clone());
+                    fallout.all_skip &= scope.skips_unknown;
                 }
             }
         }
@@ -177,6 +183,7 @@ impl Compiler {
     /// The values of the list that a name stands for, or `None` if there is no such list.
     pub(crate) fn list(&mut self, name: &str, scope: &Scope) -> Option<Rc<[Word]>> {
         let list = self.lists.find(name, scope.place())?;
+        self.lists.use_it(list);
         let is_macro = |name: &str| self.macros.contains(name);
         Some(self.lists.open(list, &is_macro, &mut self.problems))
     }
@@ -184,80 +191,182 @@ impl Compiler {
     /// The problems, with the consequences of those that lie in macros.
     pub(crate) fn into_problems(self) -> (Builder, Vec<Diagnostic>) {
         let mut problems = self.problems;
-        for (index, (macro_name, rules)) in self.fallout {
+        for (index, fallout) in self.fallout {
+            let Fallout {
+                macro_name,
+                rules,
+                all_skip,
+            } = fallout;
+            let verb = if all_skip { "skipped" } else { "left out" };
             let consequence = match rules.as_slice() {
                 [] => "which no rule uses".to_owned(),
-                [only] => format!("because of which `{only}` is left out"),
+                [only] => format!("because of which `{only}` is {verb}"),
                 [first, rest @ ..] if rest.len() > 4 => {
                     let others = rest.len();
-                    format!("because of which `{first}` and {others} others are left out")
+                    format!("because of which `{first}` and {others} others are {verb}")
                 }
-                all => format!("because of which `{}` are left out", all.join("`, `")),
+                all => format!("because of which `{}` are {verb}", all.join("`, `")),
             };
-            let note = format!("in macro `{macro_name}`, {consequence}");
-            problems[index].notes.push(note);
+            let problem = &mut problems[index];
+            problem
+                .notes
+                .push(format!("in macro `{macro_name}`, {consequence}"));
+            if all_skip && !rules.is_empty() && problem.code.is_unknown_filter() {
+                skip(problem);
+            }
+            // Falco looks at what a macro asks for where a rule uses it.
+            let is_about_form = matches!(
+                problem.code,
+                Code::Syntax | Code::TooDeep | Code::UndefinedMacro | Code::MacroCycle
+            );
+            if rules.is_empty() && !is_about_form {
+                problem.falco = None;
+            } else if !is_about_form {
+                problem.stage = Stage::Rules;
+            }
         }
         (self.builder, problems)
     }
 
-    fn parsed(&mut self, text: &MappedText, scope: &mut Scope) -> Option<NodeId> {
+    /// Lists as text, in the state that they have at last.
+    pub(crate) fn texts(&mut self) -> &mut TextLists {
+        let lists = &self.lists;
+        self.texts.get_or_insert_with(|| lists.as_text())
+    }
+
+    /// A condition of Falco's with the items of lists in it.
+    fn spliced(&mut self, text: &MappedText, scope: &mut Scope) -> Option<Spliced> {
+        let spliced = match self.texts().splice(text) {
+            Ok(spliced) => spliced,
+            Err(problem) => {
+                let problem = Diagnostic::error(Code::TooLarge, text.span, problem);
+                self.fault(scope, problem);
+                return None;
+            }
+        };
+        for (span, name) in &spliced.in_quotes {
+            let message =
+                format!("the items of the list `{name}` take its place even within quotes");
+            let problem = Diagnostic::warning(Code::ListAsValue, *span, message);
+            self.warn(scope, problem.help("give the list another name"));
+        }
+        scope.had_empty_list |= spliced.had_empty;
+        Some(spliced)
+    }
+
+    fn parsed(&mut self, text: &MappedText, scope: &mut Scope) -> Option<Compiled> {
+        let spliced = match scope.dialect {
+            Dialect::Falco => Some(self.spliced(text, scope)?),
+            Dialect::SysFlow => None,
+        };
         let mut syntax_problems = Vec::new();
-        let expression = parser::parse(text, scope.dialect, &mut syntax_problems);
-        let faultless = syntax_problems.is_empty();
+        let letters = spliced.as_ref().map_or(text, |spliced| &spliced.text);
+        let expression = parser::parse(letters, scope.dialect, &mut syntax_problems);
+        let mut faultless = true;
         for problem in syntax_problems {
+            if problem.severity != Severity::Error {
+                self.warn(scope, problem);
+                continue;
+            }
+            faultless = false;
+            let names = spliced.iter().flat_map(|spliced| &spliced.names);
+            let list = names.into_iter().find(|(span, _)| *span == problem.span());
+            let problem = match list {
+                Some((_, name)) => problem.help(format!(
+                    "`{name}` is a list, whose items stand here in its place; did you mean `in ({name})`?"
+                )),
+                None => problem,
+            };
             self.fault(scope, problem);
         }
-        let node = self.expression(&expression, scope)?;
-        if self.builder.depth(node) > MAX_DEPTH {
+        let compiled = self.expression(&expression, scope)?;
+        if self.builder.depth(compiled.node) > MAX_DEPTH {
             self.too_deep(text.span, scope);
             return None;
         }
-        faultless.then_some(node)
+        faultless.then_some(compiled)
     }
 
-    fn expression(&mut self, expression: &Expression, scope: &mut Scope) -> Option<NodeId> {
+    fn expression(&mut self, expression: &Expression, scope: &mut Scope) -> Option<Compiled> {
         match expression {
             Expression::Or(parts) => {
-                let parts = self.parts(parts, scope)?;
-                Some(self.builder.any(parts))
+                let (nodes, traces) = self.parts(parts, scope)?;
+                let node = self.builder.any(nodes);
+                Some(self.compiled(node, |_| Trace::Any(traces)))
             }
             Expression::And(parts) => {
-                let parts = self.parts(parts, scope)?;
-                Some(self.builder.all(parts))
+                let (nodes, traces) = self.parts(parts, scope)?;
+                let node = self.builder.all(nodes);
+                Some(self.compiled(node, |_| Trace::All(traces)))
             }
             Expression::Not(inner) => {
                 let inner = self.descend(inner, scope)?;
-                Some(self.builder.not(inner))
+                let node = self.builder.not(inner.node);
+                let trace = inner.trace.map(|inner| Trace::Not(inner).into());
+                Some(Compiled { node, trace })
             }
-            Expression::Check(check) => self.check(check, scope),
+            Expression::Check(check) => {
+                let node = self.check(check, scope)?;
+                Some(self.compiled(node, |node| Trace::Check {
+                    node,
+                    text: shortened(&check.to_string()),
+                    span: check.span(),
+                }))
+            }
             Expression::Name(name) => self.name(name, scope),
             Expression::Broken => None,
         }
     }
 
-    /// Compiles all parts, even after one has failed, so that all problems are found.
-    fn parts(&mut self, parts: &[Expression], scope: &mut Scope) -> Option<Vec<NodeId>> {
-        let compiled: Vec<Option<NodeId>> =
-            parts.iter().map(|part| self.descend(part, scope)).collect();
-        compiled.into_iter().collect()
+    fn compiled(&self, node: NodeId, trace: impl FnOnce(NodeId) -> Trace) -> Compiled {
+        Compiled {
+            node,
+            trace: self.traces.then(|| trace(node).into()),
+        }
     }
 
-    fn descend(&mut self, expression: &Expression, scope: &mut Scope) -> Option<NodeId> {
+    /// Compiles all parts, even after one has failed, so that all problems are found.
+    fn parts(
+        &mut self,
+        parts: &[Expression],
+        scope: &mut Scope,
+    ) -> Option<(Vec<NodeId>, Vec<Arc<Trace>>)> {
+        let compiled: Vec<Option<Compiled>> =
+            parts.iter().map(|part| self.descend(part, scope)).collect();
+        let compiled = compiled.into_iter().collect::<Option<Vec<Compiled>>>()?;
+        let nodes = compiled.iter().map(|part| part.node).collect();
+        let traces = compiled.into_iter().filter_map(|part| part.trace);
+        Some((nodes, traces.collect()))
+    }
+
+    fn descend(&mut self, expression: &Expression, scope: &mut Scope) -> Option<Compiled> {
         self.level += 1;
-        let node = self.expression(expression, scope);
+        let compiled = self.expression(expression, scope);
         self.level -= 1;
-        node
+        compiled
     }
 
     /// A bare word where a check is expected.
-    fn name(&mut self, name: &Operand, scope: &mut Scope) -> Option<NodeId> {
+    fn name(&mut self, name: &Operand, scope: &mut Scope) -> Option<Compiled> {
         if let Some(index) = self.macros.definitions.find(&name.text, scope.place()) {
             if self.level > MAX_LEVEL {
                 self.too_deep(name.span, scope);
                 return None;
             }
+            self.about_macro(name, scope);
+            self.macros.definitions.get_mut(index).is_used = true;
             return match self.macro_node(index) {
-                MacroState::Ready(node) => Some(node),
+                MacroState::Ready(Compiled { node, trace }) => {
+                    let trace = trace.map(|inner| {
+                        Arc::new(Trace::Macro {
+                            name: name.text.clone(),
+                            span: name.span,
+                            node,
+                            inner,
+                        })
+                    });
+                    Some(Compiled { node, trace })
+                }
                 MacroState::Failed(faults) => {
                     scope.faults.extend_from_slice(&faults);
                     None
@@ -275,6 +384,32 @@ impl Compiler {
         let problem = self.not_a_macro(name, scope);
         self.fault(scope, problem);
         None
+    }
+
+    /// Points out a use of a macro that Falco would refuse.
+    fn about_macro(&mut self, name: &Operand, scope: &Scope) {
+        if scope.dialect != Dialect::Falco {
+            return;
+        }
+        let text = name.text.as_str();
+        let (first, file) = self.macros.first.get(text).copied().unwrap_or_default();
+        let message = match scope.last_defined {
+            _ if !parser::is_name(text) => {
+                let message = format!("Falco does not read `{text}` as the name of a macro");
+                let hint = Diagnostic::hint(Code::Falco, name.span, message);
+                self.warn(scope, hint.falco(FalcoCode::CompileCondition));
+                return;
+            }
+            Some(last) if first > last => {
+                format!("Falco knows the macro `{text}` only in what stands behind it")
+            }
+            None if file > scope.file => {
+                format!("Falco knows the macro `{text}` only from a later file on")
+            }
+            _ => return,
+        };
+        let hint = Diagnostic::hint(Code::Falco, name.span, message);
+        self.warn(scope, hint.falco(FalcoCode::Validate));
     }
 
     fn not_a_macro(&self, name: &Operand, scope: &Scope) -> Diagnostic {
@@ -321,13 +456,16 @@ impl Compiler {
             file: place.file,
             owner: Owner::Macro(definition.name.clone()),
             faults: Vec::new(),
+            skips_unknown: false,
+            had_empty_list: false,
+            last_defined: Some(definition.last),
         };
         self.level += 1;
         let node = self.parsed(&condition, &mut scope);
         self.level -= 1;
-        let state = if let Some(node) = node {
-            self.builder.keep(node);
-            MacroState::Ready(node)
+        let state = if let Some(compiled) = node {
+            self.builder.keep(compiled.node);
+            MacroState::Ready(compiled)
         } else {
             scope.faults.sort_unstable();
             scope.faults.dedup();
@@ -339,28 +477,7 @@ impl Compiler {
 
     /// Says why a name is not a field.
     pub(crate) fn unresolved(&self, text: &str, span: Span, why: &Unresolved) -> Diagnostic {
-        match why {
-            Unresolved::Unknown { suggestions } => {
-                let message = format!("there is no field `{text}`");
-                let problem = Diagnostic::error(Code::UnknownField, span, message);
-                match suggestions.as_slice() {
-                    [] => problem,
-                    [best, ..] if strsim::levenshtein(best, text) <= 2 => {
-                        problem.help(format!("did you mean `{best}`?"))
-                    }
-                    all => problem.help(format!("did you mean `{}`?", all.join("` or `"))),
-                }
-            }
-            Unresolved::Foreign { reason } => Diagnostic::error(
-                Code::ForeignField,
-                span,
-                format!("cannot run on this source: field `{text}` {reason}"),
-            )
-            .label(format!("not known of {}", self.catalogue.source)),
-            Unresolved::BadArgument { problem } => {
-                Diagnostic::error(Code::BadArgument, span, problem.as_str())
-            }
-        }
+        made::unresolved(self.catalogue, text, span, why)
     }
 
     fn too_deep(&mut self, span: Span, scope: &mut Scope) {
@@ -372,25 +489,62 @@ impl Compiler {
     pub(crate) fn fault(&mut self, scope: &mut Scope, problem: Diagnostic) {
         let index = self.problems.len();
         scope.faults.push(index);
-        let problem = match &scope.owner {
-            Owner::Nothing => problem,
+        let mut problem = Self::placed(problem, scope);
+        match &scope.owner {
+            Owner::Nothing => {}
             Owner::Item(kind, name) => {
-                problem.note(format!("in {kind} `{name}`, which is left out"))
+                let skips = scope.skips_unknown && problem.code.is_unknown_filter();
+                let verb = if skips { "skipped" } else { "left out" };
+                problem = problem.note(format!("in {kind} `{name}`, which is {verb}"));
+                if skips {
+                    skip(&mut problem);
+                }
             }
             Owner::Macro(name) => {
-                self.fallout.insert(index, (name.clone(), Vec::new()));
-                problem
+                let fallout = Fallout {
+                    macro_name: name.clone(),
+                    rules: Vec::new(),
+                    all_skip: true,
+                };
+                self.fallout.insert(index, fallout);
             }
-        };
+        }
         self.problems.push(problem);
     }
 
     /// Reports something that is probably not meant so.
     pub(crate) fn warn(&mut self, scope: &Scope, problem: Diagnostic) {
+        let problem = Self::placed(problem, scope);
         self.problems.push(match &scope.owner {
             Owner::Nothing => problem,
             Owner::Item(kind, name) => problem.note(format!("in {kind} `{name}`")),
             Owner::Macro(name) => problem.note(format!("in macro `{name}`")),
         });
+    }
+
+    /// A problem with the item that it is about, and when Falco would find it.
+    fn placed(mut problem: Diagnostic, scope: &Scope) -> Diagnostic {
+        if scope.dialect != Dialect::Falco {
+            problem.falco = None;
+        }
+        match &scope.owner {
+            Owner::Nothing => problem,
+            Owner::Item(kind, name) => {
+                problem.stage = Stage::Rules;
+                problem.about(kind, name)
+            }
+            Owner::Macro(name) => {
+                problem.stage = Stage::Macros;
+                problem.about("macro", name)
+            }
+        }
+    }
+}
+
+/// Makes an error one because of which a rule is skipped without complaint.
+fn skip(problem: &mut Diagnostic) {
+    problem.severity = Severity::Warning;
+    if problem.falco.is_some() {
+        problem.falco = Some(FalcoCode::UnknownFilter);
     }
 }

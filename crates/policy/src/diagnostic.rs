@@ -5,11 +5,14 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
-use crate::source::{Position, Sources, Span};
+use crate::falco::{FalcoCode, Stage};
+use crate::source::{Position, SourceFile, Sources, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
+    /// Nothing is wrong, but something can be better, or would not please Falco.
+    Note,
     /// The item is used, but probably not as meant.
     Warning,
     /// The item cannot be used.
@@ -20,6 +23,7 @@ impl Severity {
     /// The word for it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -100,6 +104,76 @@ codes! {
     UnknownToken = "unknown-token",
     /// An old way to say it.
     Deprecated = "deprecated",
+    /// Items that do not go together: nothing is there to be changed, or it cannot be changed so.
+    Invalid = "invalid",
+    /// An engine or a plugin that is not here.
+    Requirement = "requirement",
+    /// An item of no known type.
+    UnknownItem = "unknown-item",
+    /// No operation has such a name.
+    UnknownOperation = "unknown-operation",
+    /// A field or a transformer where it may not stand.
+    Misplaced = "misplaced",
+    /// A name that conditions cannot use.
+    BadName = "bad-name",
+    /// A rule that is skipped because it asks for something unknown.
+    Skipped = "skipped",
+    /// Taken here, but refused by Falco.
+    Falco = "falco",
+    /// Can be said in a simpler or cheaper way.
+    Simpler = "simpler",
+    /// Nothing uses it.
+    Unused = "unused",
+    /// Says the same as another.
+    Duplicate = "duplicate",
+    /// A condition that is costly to evaluate.
+    Costly = "costly",
+}
+
+impl Code {
+    /// Falco's code for problems of this kind in its files.
+    const fn falco(self, severity: Severity) -> Option<FalcoCode> {
+        use FalcoCode as F;
+        Some(match (self, severity) {
+            (Self::Yaml, _) => F::YamlParse,
+            (Self::Shape, Severity::Error) => F::YamlValidate,
+            (Self::UnknownKey, _) => F::UnknownKey,
+            (Self::UnknownItem, _) => F::UnknownItem,
+            (Self::Deprecated, _) => F::DeprecatedItem,
+            (Self::OtherSource, _) => F::UnknownSource,
+            (Self::Skipped, _) => F::UnknownFilter,
+            (Self::Invalid | Self::UndefinedMacro | Self::MacroCycle, Severity::Error) => {
+                F::Validate
+            }
+            (Self::UnknownToken, Severity::Error) => F::CompileOutput,
+            (
+                Self::Syntax
+                | Self::UnknownField
+                | Self::BadArgument
+                | Self::BadLiteral
+                | Self::BadOperator
+                | Self::BareField
+                | Self::TooDeep
+                | Self::ListAsValue
+                | Self::UnknownOperation
+                | Self::Misplaced,
+                Severity::Error,
+            ) => F::CompileCondition,
+            _ => return None,
+        })
+    }
+
+    /// Whether Falco's `skip-if-unknown-filter` is about it.
+    pub(crate) const fn is_unknown_filter(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownField
+                | Self::ForeignField
+                | Self::BadArgument
+                | Self::UnknownOperation
+                | Self::UnknownToken
+        )
+    }
 }
 
 /// A place in a file with what to say about it.
@@ -126,6 +200,13 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// How to put it right.
     pub help: Vec<String>,
+    /// What Falco calls it, if it is something that Falco complains about.
+    pub falco: Option<FalcoCode>,
+    /// Type and name of the item that it is about.
+    pub(crate) item: (&'static str, String),
+    pub(crate) stage: Stage,
+    /// How many problems were found before.
+    number: usize,
 }
 
 impl Diagnostic {
@@ -135,6 +216,10 @@ impl Diagnostic {
 
     pub(crate) fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, span, message.into())
+    }
+
+    pub(crate) fn hint(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, span, message.into())
     }
 
     fn new(severity: Severity, code: Code, span: Span, message: String) -> Self {
@@ -149,7 +234,39 @@ impl Diagnostic {
             labels: vec![label],
             notes: Vec::new(),
             help: Vec::new(),
+            falco: code.falco(severity),
+            item: ("", String::new()),
+            stage: Stage::Read,
+            number: 0,
         }
+    }
+
+    /// Sets what Falco calls it.
+    #[must_use]
+    pub(crate) const fn falco(mut self, code: FalcoCode) -> Self {
+        self.falco = Some(code);
+        self
+    }
+
+    /// Says that Falco does not complain about it.
+    #[must_use]
+    pub(crate) const fn fine_in_falco(mut self) -> Self {
+        self.falco = None;
+        self
+    }
+
+    /// Says what item it is about.
+    #[must_use]
+    pub(crate) fn about(mut self, kind: &'static str, name: &str) -> Self {
+        if self.item.0.is_empty() {
+            self.item = (kind, name.to_owned());
+        }
+        self
+    }
+
+    /// When Falco finds it, among all.
+    pub(crate) fn turn(&self) -> (u32, Stage, usize) {
+        (self.span().file, self.stage, self.number)
     }
 
     #[must_use]
@@ -190,10 +307,15 @@ impl Diagnostic {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let id = match self.falco {
+            Some(falco) => format!("{}, {}", self.code.name(), falco.name()),
+            None => self.code.name().to_owned(),
         };
         let mut group: Group<'_> = level
             .primary_title(self.message.as_str())
-            .id(self.code.name())
+            .id(id)
             .element(self.snippet(sources, self.span().file));
         let mut other_files: Vec<u32> = self.labels.iter().map(|label| label.span.file).collect();
         other_files.retain(|file| *file != self.span().file);
@@ -257,22 +379,65 @@ impl Diagnostic {
     }
 }
 
-/// Everything that was wrong, in the order of files and places.
+/// Everything that was wrong, in the order of files and places, and hints at what can be better.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    hints: Vec<Diagnostic>,
     sources: Sources,
 }
 
 impl Diagnostics {
     pub(crate) fn new(mut list: Vec<Diagnostic>, sources: Sources) -> Self {
+        for (number, diagnostic) in list.iter_mut().enumerate() {
+            diagnostic.number = number;
+        }
         list.sort_by_key(|diagnostic| (diagnostic.span().file, diagnostic.span().start));
-        Self { list, sources }
+        let (hints, list) = list
+            .into_iter()
+            .partition(|diagnostic| diagnostic.severity == Severity::Note);
+        Self {
+            list,
+            hints,
+            sources,
+        }
     }
 
     /// The problems.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
+    }
+
+    /// The hints at what is not wrong: what costs much, is never used, can be put simpler, or is refused by
+    /// Falco. They do not count among the problems and are not rendered with them.
+    #[must_use]
+    pub fn hints(&self) -> Self {
+        Self {
+            list: self.hints.clone(),
+            hints: Vec::new(),
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// Problems and hints.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().chain(&self.hints)
+    }
+
+    pub(crate) fn files(&self) -> &[SourceFile] {
+        self.sources.files()
+    }
+
+    /// The lines that a span lies on.
+    pub(crate) fn snippet_of(&self, span: Span) -> &str {
+        let text = self.sources.get(span).map_or("", |file| &file.text);
+        let at = |offset: u32| crate::source::floor_char_boundary(text, offset as usize);
+        let start = text[..at(span.start)].rfind('\n').map_or(0, |end| end + 1);
+        let end = at(span.end.max(span.start));
+        let end = text[end..]
+            .find('\n')
+            .map_or(text.len(), |length| end + length);
+        &text[start..end]
     }
 
     /// Those problems that are errors.
@@ -281,6 +446,7 @@ impl Diagnostics {
         let errors = self.list.iter().filter(|d| d.severity == Severity::Error);
         Self {
             list: errors.cloned().collect(),
+            hints: Vec::new(),
             sources: self.sources.clone(),
         }
     }
@@ -336,7 +502,8 @@ impl Diagnostics {
     }
 
     /// The problems for machines: one object each, with `file`, `line`, `column`, `end_line`,
-    /// `end_column` (past the end), `severity`, `code`, `message`, `notes` and `help`.
+    /// `end_column` (past the end), `severity`, `code`, `falco` (Falco's code or null), `message`, `notes`
+    /// and `help`.
     pub fn to_json(&self) -> serde_json::Value {
         let objects = self.list.iter().map(|diagnostic| {
             let (start, end) = self.positions(diagnostic.span());
@@ -348,6 +515,7 @@ impl Diagnostics {
                 "end_column": end.column,
                 "severity": diagnostic.severity.name(),
                 "code": diagnostic.code.name(),
+                "falco": diagnostic.falco.map(FalcoCode::name),
                 "message": diagnostic.message,
                 "notes": diagnostic.notes,
                 "help": diagnostic.help,

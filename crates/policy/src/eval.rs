@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use sysflow_field::{Value, View};
 
-use crate::predicate::{Comparison, Pair, Question};
+use crate::predicate::{Pair, Question, Source};
 use crate::program::{Node, NodeId, Program, Runnable};
-use crate::ruleset::{Condition, Rule, RuleId, RuleSet};
+use crate::ruleset::{Condition, Matching, Rule, RuleId, RuleSet};
+use crate::transform::{Made, Memory};
 
 /// What became of an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub struct Evaluator {
     /// answered, plus the answer.
     answers: Vec<u32>,
     generation: u32,
+    memory: Memory,
 }
 
 /// Generations start over here, as they are doubled.
@@ -61,6 +63,9 @@ impl Evaluator {
             if self.holds(&set.program, entry.root, view) {
                 matched += 1;
                 on_match(RuleId(entry.item), &set.rules[entry.item as usize]);
+                if set.matching == Matching::First {
+                    break;
+                }
             }
         }
         Outcome::Matched(matched)
@@ -89,8 +94,42 @@ impl Evaluator {
         Outcome::Matched(matched)
     }
 
+    /// Whether one rule matches an observation, asked alone: nothing that other rules, or an earlier call,
+    /// found out is used, so that the time of the call is what the rule costs by itself. `None` if the rule
+    /// is not enabled or the observation is of a kind, or an operation, that it cannot match, so that it
+    /// would not be asked.
+    pub fn rule<V: View>(&mut self, set: &RuleSet<V>, id: RuleId, view: &V) -> Option<bool> {
+        let (kind, operations) = (view.kind() as usize, view.operations());
+        let mut candidates = set.rule_index.candidates(kind, operations);
+        let entry = candidates.find(|entry| entry.item == id.0)?;
+        self.begin(&set.program);
+        Some(self.holds(&set.program, entry.root, view))
+    }
+
+    /// The same, with the number of checks that were made. A check that is needed twice is made once.
+    pub fn counted_rule<V: View>(
+        &mut self,
+        set: &RuleSet<V>,
+        id: RuleId,
+        view: &V,
+    ) -> Option<(bool, u64)> {
+        let (kind, operations) = (view.kind() as usize, view.operations());
+        let mut candidates = set.rule_index.candidates(kind, operations);
+        let entry = candidates.find(|entry| entry.item == id.0)?;
+        self.begin(&set.program);
+        let mut checks = 0;
+        let holds = self.answer(&set.program, entry.root, view, &mut |()| checks += 1);
+        Some((holds, checks))
+    }
+
+    /// Bytes that are kept for evaluation.
+    #[cfg(test)]
+    pub(crate) fn memory_size(&self) -> usize {
+        self.answers.capacity() * size_of::<u32>() + self.memory.size()
+    }
+
     /// Forgets all answers.
-    fn begin(&mut self, program: &Program) {
+    pub(crate) fn begin(&mut self, program: &Program) {
         if self.answers.len() < program.nodes.len() {
             self.answers.resize(program.nodes.len(), 0);
         }
@@ -101,18 +140,37 @@ impl Evaluator {
         self.generation += 1;
     }
 
-    fn holds<V: View>(&mut self, program: &Program, id: NodeId, view: &V) -> bool {
+    pub(crate) fn holds<V: View>(&mut self, program: &Program, id: NodeId, view: &V) -> bool {
+        self.answer(program, id, view, &mut |()| {})
+    }
+
+    /// The answer of a part; `count` learns of each check that is made.
+    fn answer<V: View, C: FnMut(())>(
+        &mut self,
+        program: &Program,
+        id: NodeId,
+        view: &V,
+        count: &mut C,
+    ) -> bool {
         let index = id.0 as usize;
         let remembered = program.remembered[index];
         if remembered && self.answers[index] >> 1 == self.generation {
             return self.answers[index] & 1 == 1;
         }
+        let mut ask = |part: &NodeId| self.answer(program, *part, view, count);
         let answer = match &program.nodes[index] {
             Node::Constant(value) => *value,
-            Node::Test(test) => runs(&program.runnables[*test as usize], view),
-            Node::Not(inner) => !self.holds(program, *inner, view),
-            Node::All(parts) => parts.iter().all(|part| self.holds(program, *part, view)),
-            Node::Any(parts) => parts.iter().any(|part| self.holds(program, *part, view)),
+            Node::Not(inner) => !ask(inner),
+            Node::All(parts) => parts.iter().all(ask),
+            Node::Any(parts) => parts.iter().any(ask),
+            Node::One(parts) => {
+                let mut holding = parts.iter().filter(|part| ask(part));
+                holding.next().is_some() && holding.next().is_none()
+            }
+            Node::Test(test) => {
+                count(());
+                runs(&program.runnables[*test as usize], view, &mut self.memory)
+            }
         };
         if remembered {
             self.answers[index] = self.generation << 1 | u32::from(answer);
@@ -121,72 +179,100 @@ impl Evaluator {
     }
 }
 
-fn runs<V: View>(runnable: &Runnable, view: &V) -> bool {
+pub(crate) fn runs<V: View>(runnable: &Runnable, view: &V, memory: &mut Memory) -> bool {
     match runnable {
         Runnable::Field { question, test } => {
-            // The one place where tests ask a view, as each such place becomes code for every field.
             let mut found = false;
-            view.visit(question.field, &question.arg, |value| {
-                found = test_value(question, &value, |value| test.holds(value));
+            visit(view, question, |value| {
+                found = test.holds(value);
                 stop_if(found)
             });
             found
         }
-        Runnable::Pair(pair) => {
-            let Pair {
-                left,
-                comparison,
-                right,
-            } = &**pair;
-            let mut found = false;
-            view.visit(left.field, &left.arg, |left_value| {
-                found = test_value(left, &left_value, |left_value| {
-                    pair_holds(view, *comparison, left_value, right)
-                });
-                stop_if(found)
-            });
-            found
+        Runnable::Every { question, test } => {
+            let (mut any, mut all) = (false, true);
+            visit::<V, &mut dyn FnMut(&Value<'_>) -> ControlFlow<()>>(
+                view,
+                question,
+                &mut |value| {
+                    any = true;
+                    all = test.holds(value);
+                    stop_if(!all)
+                },
+            );
+            any && all
         }
+        Runnable::Made { transform, test } => {
+            memory.clear();
+            let made = memory.make(transform, view);
+            memory.values(made).any(|value| test.holds(&value))
+        }
+        Runnable::Pair(pair) => pair_holds(pair, view, memory),
     }
 }
 
-fn pair_holds<V: View>(
-    view: &V,
-    comparison: Comparison,
-    left: &Value<'_>,
-    right: &Question,
-) -> bool {
+/// Whether any value of the left side compares so with any of the right side.
+fn pair_holds<V: View>(pair: &Pair, view: &V, memory: &mut Memory) -> bool {
+    memory.clear();
+    let mut made = |source: &Source| match source {
+        Source::Field(_) => None,
+        Source::Made(transform) => Some(memory.make(transform, view)),
+    };
+    let (made_left, made_right) = (made(&pair.left), made(&pair.right));
+    let memory = &*memory;
     let mut found = false;
-    view.visit(right.field, &right.arg, |right_value| {
-        found = test_value(right, &right_value, |right_value| {
-            comparison.holds(left, right_value)
+    each_value(view, &pair.left, made_left, memory, &mut |left| {
+        each_value(view, &pair.right, made_right, memory, &mut |right| {
+            found = pair.comparison.holds(left, right);
+            stop_if(found)
         });
         stop_if(found)
     });
     found
 }
 
-/// Tests a value, or what a path finds in it.
-fn test_value(
-    question: &Question,
-    value: &Value<'_>,
-    mut test: impl FnMut(&Value<'_>) -> bool,
-) -> bool {
-    let Some(path) = &question.path else {
-        return test(value);
-    };
-    value.with_text(|document| {
-        let (mut found, mut any) = (false, false);
-        let _ = path.visit(document, &mut |text| {
-            any = true;
-            found = test(&Value::Text(text));
-            stop_if(found)
-        });
-        if !any && question.zero {
-            return test(&Value::Text(b""));
+/// Calls `see` with each value of a source, of which what transformers make has been made.
+pub(crate) fn each_value<V: View>(
+    view: &V,
+    source: &Source,
+    made: Option<Made>,
+    memory: &Memory,
+    see: &mut dyn FnMut(&Value<'_>) -> ControlFlow<()>,
+) {
+    match (source, made) {
+        (Source::Field(question), _) => visit(view, question, see),
+        (Source::Made(_), Some(made)) => {
+            let _ = memory.values(made).try_for_each(|value| see(&value));
         }
-        found
-    })
+        (Source::Made(_), None) => {}
+    }
+}
+
+/// Calls `see` with each value that a question finds.
+///
+/// Each type of `see` becomes code for every field, so there are two: for the plain test of a field, and one
+/// behind a pointer for all that is rare.
+pub(crate) fn visit<V: View, F: FnMut(&Value<'_>) -> ControlFlow<()>>(
+    view: &V,
+    question: &Question,
+    mut see: F,
+) {
+    view.visit(question.field, &question.arg, |value| {
+        let Some(path) = &question.path else {
+            return see(&value);
+        };
+        value.with_text(|document| {
+            let mut any = false;
+            let flow = path.visit(document, &mut |text| {
+                any = true;
+                see(&Value::Text(text))
+            });
+            if !any && question.zero {
+                return see(&Value::Text(b""));
+            }
+            flow
+        })
+    });
 }
 
 const fn stop_if(found: bool) -> ControlFlow<()> {

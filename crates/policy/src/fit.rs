@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use sysflow_field::Type;
+use sysflow_field::{Role, Type};
 
 use crate::Dialect;
 use crate::ast::{Check, Operator};
 use crate::check::{Asked, order_of};
 use crate::compile::{Compiler, Scope};
 use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::falco::FalcoCode;
 use crate::lists::Word;
 use crate::literal::{self, Network};
 use crate::pattern;
@@ -27,17 +28,18 @@ impl Compiler {
         use Operator as Op;
         let field = left.field;
         let texts = || -> Texts {
-            words
-                .iter()
-                .map(|word| word.text.as_bytes().into())
-                .collect()
+            let texts = words.iter().map(|word| literal::bytes(&word.text));
+            texts.collect()
         };
         let operator = check.operator;
         let on_text = !matches!(operator, Op::Equal | Op::NotEqual | Op::In | Op::Intersects)
             && order_of(operator).is_none();
-        if on_text && !field.ty.is_text() && scope.dialect == Dialect::Falco {
-            self.misfit(check, left, scope);
-            return None;
+        if scope.dialect == Dialect::Falco {
+            if on_text && !field.ty.is_text() || !fits(operator, field.ty) {
+                self.misfit(check, left, scope);
+                return None;
+            }
+            self.about_values(check, left, words, scope);
         }
         let spec = match operator {
             Op::Equal | Op::NotEqual | Op::In | Op::Intersects => {
@@ -83,20 +85,19 @@ impl Compiler {
     fn equality(&mut self, left: &Asked, words: &[Word], scope: &mut Scope) -> Option<Vec<Spec>> {
         let ty = left.field.ty;
         if ty.is_text() {
-            let texts = words.iter().map(|word| word.text.as_bytes().into());
+            self.unknown_operations(left, words, scope)?;
+            let texts = words.iter().map(|word| literal::bytes(&word.text));
             return Some(vec![Spec::Equals(texts.collect())]);
         }
-        if ty == Type::Ip {
+        if ty.is_address() {
             // A missing address is the empty text.
             let (empty, addresses): (Vec<Word>, Vec<Word>) =
                 words.iter().cloned().partition(|word| word.text.is_empty());
             let mut specs = Vec::new();
             if !addresses.is_empty() {
-                specs.push(Spec::Networks(self.converted(
-                    &addresses,
-                    Network::parse,
-                    scope,
-                )?));
+                let networks = self.converted(&addresses, Network::parse, scope)?;
+                self.masks_of_falco(ty, &addresses, scope);
+                specs.push(Spec::Networks(networks));
             }
             if !empty.is_empty() {
                 specs.push(Spec::Equals([Box::default()].into()));
@@ -132,7 +133,7 @@ impl Compiler {
         let field = left.field;
         let is_number = word.text.parse::<f64>().is_ok() && !word.quoted;
         let spec = match (field.ty, scope.dialect) {
-            (Type::Text | Type::Path | Type::Json, Dialect::SysFlow) if is_number => {
+            (Type::Text | Type::Bytes | Type::Path | Type::Json, Dialect::SysFlow) if is_number => {
                 let message = format!("`{}` is text and has no order with a number", check.left);
                 let problem = Diagnostic::error(Code::BadLiteral, word.span, message);
                 self.fault(
@@ -141,16 +142,16 @@ impl Compiler {
                 );
                 return None;
             }
-            (Type::Text | Type::Path | Type::Json, _) => {
-                Spec::TextOrder(order, word.text.as_bytes().into())
-            }
-            (Type::Ip, _) | (Type::Bool, Dialect::Falco) => {
+            (Type::Ip | Type::Net, _) | (Type::Bool | Type::Bytes, Dialect::Falco) => {
                 self.misfit(check, left, scope);
                 return None;
             }
             (Type::Fraction, _) => {
                 let numbers = self.converted(words, literal::fraction, scope)?;
                 Spec::FractionOrder(order, *numbers.first()?)
+            }
+            (Type::Text | Type::Bytes | Type::Path | Type::Json, _) => {
+                Spec::TextOrder(order, literal::bytes(&word.text))
             }
             (ty, dialect) => {
                 let numbers: BTreeSet<i64> = self.converted(
@@ -192,10 +193,87 @@ impl Compiler {
         faultless.then_some(converted)
     }
 
+    /// Complains about names of operations that do not exist.
+    fn unknown_operations(
+        &mut self,
+        left: &Asked,
+        words: &[Word],
+        scope: &mut Scope,
+    ) -> Option<()> {
+        let Some(is_operation) = self.catalogue.is_operation else {
+            return Some(());
+        };
+        if left.field.role != Role::Operation || scope.dialect != Dialect::Falco {
+            return Some(());
+        }
+        let mut faultless = true;
+        for word in words.iter().filter(|word| !is_operation(&word.text)) {
+            let message = format!("there is no type of event `{}`", word.text);
+            let problem = Diagnostic::error(Code::UnknownOperation, word.span, message);
+            let known = self.catalogue.operations.iter().map(|(name, _)| *name);
+            let problem = match nearest(&word.text, known) {
+                Some(known) => problem.help(format!("did you mean `{known}`?")),
+                None => problem,
+            };
+            self.fault(scope, problem);
+            faultless = false;
+        }
+        faultless.then_some(())
+    }
+
+    /// Points out masks that Falco misses, or does not want.
+    fn masks_of_falco(&mut self, ty: Type, words: &[Word], scope: &Scope) {
+        if scope.dialect != Dialect::Falco {
+            return;
+        }
+        for word in words {
+            let message = match (ty, word.text.split_once('/')) {
+                (Type::Net, None) => "Falco wants a mask behind an address here, as in `/32`",
+                (Type::Net, Some((address, "0"))) if address.contains(':') => {
+                    "Falco knows no network of all IPv6 addresses"
+                }
+                (Type::Ip, Some(_)) => "Falco compares this field with single addresses only",
+                _ => continue,
+            };
+            let hint = Diagnostic::hint(Code::Falco, word.span, message);
+            self.warn(scope, hint.falco(FalcoCode::CompileCondition));
+        }
+    }
+
+    /// Points out values that Falco does not take as they are, and regular expressions that are none.
+    fn about_values(&mut self, check: &Check, left: &Asked, words: &[Word], scope: &Scope) {
+        for word in words {
+            let refused = if word.text.len() > LONGEST_IN_FALCO {
+                Some(format!(
+                    "Falco takes at most {LONGEST_IN_FALCO} bytes for a value"
+                ))
+            } else if left.field.ty == Type::Bool && matches!(word.text.as_str(), "0" | "1") {
+                Some("Falco takes only `true` and `false` here".to_owned())
+            } else if left.field.ty == Type::Duration && word.text.parse::<i64>().is_err() {
+                Some("Falco takes nanoseconds here".to_owned())
+            } else if check.operator == Operator::Regex && pattern::is_beyond_posix(&word.text) {
+                Some("Falco has regular expressions of POSIX, without what Perl added".to_owned())
+            } else {
+                None
+            };
+            if let Some(message) = refused {
+                let hint = Diagnostic::hint(Code::Falco, word.span, message);
+                self.warn(scope, hint.falco(FalcoCode::CompileCondition));
+            }
+            if check.operator == Operator::Regex
+                && let Some(instead) = pattern::simpler(&word.text)
+            {
+                let message = format!("no regular expression is needed: write `{instead}`");
+                let hint = Diagnostic::hint(Code::Simpler, word.span, message);
+                self.warn(scope, hint.falco(FalcoCode::ConditionHint));
+            }
+        }
+    }
+
     /// Points out values that a field with a closed set of values never has.
     fn doubtful_values(&mut self, check: &Check, left: &Asked, words: &[Word], scope: &Scope) {
         let field = left.field;
-        if field.domain.is_empty() || left.question.path.is_some() {
+        if field.domain.is_empty() || left.source.path().is_some() {
             return;
         }
         let mut reported = Vec::new();
@@ -227,7 +305,7 @@ impl Compiler {
         }
     }
 
-    fn misfit(&mut self, check: &Check, left: &Asked, scope: &mut Scope) {
+    pub(crate) fn misfit(&mut self, check: &Check, left: &Asked, scope: &mut Scope) {
         let message = format!(
             "`{}` is of type {}, to which `{}` does not apply",
             check.left,
@@ -236,6 +314,24 @@ impl Compiler {
         );
         let problem = Diagnostic::error(Code::BadOperator, check.operator_span, message);
         self.fault(scope, problem);
+    }
+}
+
+/// The longest value of a condition in Falco, in bytes.
+const LONGEST_IN_FALCO: usize = 255;
+
+/// Whether Falco has an operator for fields of a type, as far as text is concerned.
+const fn fits(operator: Operator, ty: Type) -> bool {
+    use Operator as Op;
+    match operator {
+        Op::ContainsBytes | Op::StartsWithBytes => matches!(ty, Type::Bytes),
+        Op::ContainsIgnoringCase
+        | Op::Glob
+        | Op::GlobIgnoringCase
+        | Op::Regex
+        | Op::PathMatch
+        | Op::Intersects => !matches!(ty, Type::Bytes),
+        _ => true,
     }
 }
 

@@ -82,6 +82,19 @@ impl JsonPath {
     }
 }
 
+impl std::fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            let dot = if index > 0 { "." } else { "" };
+            match step {
+                Step::Name(name, _) => write!(f, "{dot}{}", bstr::BStr::new(name))?,
+                Step::Each => write!(f, "{dot}#")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 fn walk(
     text: &[u8],
     at: usize,

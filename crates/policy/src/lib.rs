@@ -14,7 +14,8 @@
 //!
 //! # What a check means
 //!
-//! A check is true if *any* value of the field passes. Texts are never cut at commas. Fields that have
+//! A check is true if *any* value of the field passes; of a field whose values are
+//! [one whole](sysflow_field::Limits::whole_list), `in` asks for all. Texts are never cut at commas. Fields that have
 //! no value fail every check; whether an absent answer is "no value" or a zero value is declared by the
 //! field ([`Absence`](sysflow_field::Absence)). The dialects differ in few places:
 //!
@@ -25,14 +26,17 @@
 //! | field on the right side | by its name | in `val(…)` |
 //! | `contains` and kin on numbers | on their text | an error |
 //! | truth values | `true`, `false` in any case, 0, 1 | `true`, `false`, 0, 1 |
-//! | the name of a list after `=` | a text, with a warning | its only item |
+//! | the name of a list | its values, in `in` and `pmatch` | its items, letter by letter, wherever it stands |
+//! | names of types of events | a warning where they are unknown | an error |
 //!
 //! # What a name means
 //!
 //! Macros and lists may be used before they are defined, and across files. Where several files define one
 //! name, the dialect of the file that *uses* it decides:
 //!
-//! - Falco: the last definition counts, for rules of earlier files too; `append: true` adds to it.
+//! - Falco: the last definition counts, for rules of earlier files too; `append: true` and `override` add
+//!   to it. Lists are opened one within another only once, unless the inner one is defined later, as in
+//!   Falco; a name that stays closed is pointed out.
 //! - SysFlow: what later files define changes nothing in a file. A name is the last definition of the file
 //!   itself, also if it stands behind the use, else that of the latest file before it. Only a name that
 //!   neither defines is looked for in later files, where the first one counts (the original took it for
@@ -40,23 +44,43 @@
 //!
 //! Names within a macro or a list are looked up from where it is defined, not from where it is used.
 //!
+//! # What Falco would say
+//!
+//! Falco refuses a file because of one error; here its item is left out. Some things that Falco refuses are
+//! taken here: macros that are defined later, truth values as 0 and 1, addresses without a mask, values of
+//! more than 255 bytes, durations with units, Perl's regular expressions, order between texts. Each problem,
+//! and each such thing (as a [hint](Diagnostics::hints)), bears [Falco's code](FalcoCode), and
+//! [`Diagnostics::falco_result`] tells what Falco would make of the files. The other way round, a port beyond
+//! 65535 is an error here and is cut by Falco, and `fd.net in (…)` looks at all networks here and at the
+//! first only there.
+//!
 //! # The way through the crate
 //!
 //! ```text
-//! files ─ document ─► items ─ lexer, parser ─► ast ─ compile, check, fit ─► program ─► eval
-//!                       └─► names: lists, macros ────┘     └─ predicate ─ test ──┘
+//! files ─ document ─► items, falco_items ─ lexer, parser ─► ast ─ compile, check, fit ─► program ─► eval
+//!                       └─► definitions: lists ─ splice, ────┘     ├─ made ─ transform ──┤      └ explain
+//!                           macros, exceptions                     └─ predicate ─ test ──┘
 //! ```
 
+mod alerts;
+mod analysis;
 mod ast;
 mod check;
 mod compile;
 #[cfg(test)]
 mod data_tests;
+mod definitions;
 mod diagnostic;
 mod document;
 mod eval;
 #[cfg(test)]
 mod eval_tests;
+mod exceptions;
+mod explain;
+mod falco;
+mod falco_items;
+#[cfg(test)]
+mod falco_tests;
 mod fit;
 mod index;
 mod items;
@@ -67,9 +91,12 @@ mod literal;
 mod loader;
 #[cfg(test)]
 mod loader_tests;
+mod macros;
+mod made;
 #[cfg(test)]
 mod message_tests;
 mod names;
+mod pair;
 mod parser;
 mod pattern;
 mod predicate;
@@ -79,17 +106,26 @@ mod program;
 mod property_tests;
 #[cfg(test)]
 mod reference;
+mod requirements;
 mod ruleset;
 mod source;
+mod splice;
 mod template;
 mod test;
 #[cfg(test)]
 mod toy;
+mod transform;
+mod types;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
 pub use eval::{Evaluator, Outcome};
+pub use explain::{Explanation, Found, Part};
+pub use falco::{ENGINE_VERSION, FalcoCode, FalcoResult};
 pub use priority::Priority;
-pub use ruleset::{Condition, Counts, FailedRule, LoadOptions, Rule, RuleId, RuleSet};
+pub use ruleset::{
+    AppendOutput, Capture, Condition, Counts, ExtraField, ExtraOption, ExtraValue, FailedRule,
+    LoadOptions, Matching, Rule, RuleId, RuleSet, Selection, Selector,
+};
 pub use source::{Position, SourceFile, Span};
 pub use template::{Template, TemplateField};
 

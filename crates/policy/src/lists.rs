@@ -1,16 +1,19 @@
 //! Lists of values, with the lists inside them opened up.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
 use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::items::ListItem;
+use crate::exceptions;
+use crate::items::{ListItem, Mode};
 use crate::lexer::unquote_item;
 use crate::names::{Named, Place};
 use crate::source::{MappedText, Span};
+use crate::splice::{TextList, TextLists};
 
 /// How deep lists may lie in one another.
 const MAX_DEPTH: usize = 64;
@@ -32,13 +35,23 @@ struct Definition {
     name: String,
     name_span: Span,
     words: Vec<Word>,
+    /// The items as they go into conditions of Falco's files.
+    raw: Vec<String>,
+    /// When it was last defined or added to, among all lists.
+    last: u32,
     opened: Option<Rc<[Word]>>,
+    is_used: bool,
 }
 
 /// All lists.
 #[derive(Default)]
 pub(crate) struct Lists {
     definitions: Named<Definition>,
+    /// The names in the order in which they first came, with their number.
+    order: Vec<String>,
+    first: HashMap<String, u32, RandomState>,
+    /// How many definitions there were.
+    count: u32,
 }
 
 impl Lists {
@@ -46,22 +59,73 @@ impl Lists {
     /// adds to it. Gives the place of one in the same file that is replaced.
     pub(crate) fn define(&mut self, item: &ListItem, dialect: Dialect) -> Option<Span> {
         let words = item.items.iter().map(|text| word(text, dialect));
+        let raw = item.items.iter().map(|text| raw(text, dialect));
         let name = &item.name.text;
-        if item.append
+        let number = self.count;
+        self.count += 1;
+        if let Entry::Vacant(vacant) = self.first.entry(name.clone()) {
+            vacant.insert(number);
+            self.order.push(name.clone());
+        }
+        if item.mode == Mode::Append
             && let Some(known) = self.definitions.last_mut(name)
         {
             known.words.extend(words);
+            known.raw.extend(raw);
+            known.last = number;
             return None;
         }
         let definition = Definition {
             name: name.clone(),
             name_span: item.name.span,
             words: words.collect(),
+            raw: raw.collect(),
+            last: number,
             opened: None,
+            is_used: false,
         };
         let place = Place::new(item.name.span, dialect);
         let replaced = self.definitions.define(name, place, definition);
         replaced.map(|replaced| replaced.name_span)
+    }
+
+    /// The lists as conditions of Falco's files see them.
+    pub(crate) fn as_text(&self) -> TextLists {
+        let lists = self.order.iter().filter_map(|name| {
+            let place = Place {
+                file: u32::MAX,
+                dialect: Dialect::Falco,
+            };
+            let index = self.definitions.find(name, place)?;
+            let definition = self.definitions.get(index);
+            Some(TextList {
+                name: name.clone(),
+                items: definition.raw.clone(),
+                first: self.first[name],
+                last: definition.last,
+            })
+        });
+        TextLists::new(&lists.collect::<Vec<_>>())
+    }
+
+    /// Notes that something refers to a list.
+    pub(crate) fn use_it(&mut self, list: ListId) {
+        self.definitions.get_mut(list.0).is_used = true;
+    }
+
+    /// Where the lists stand that nothing has been noted to refer to, with their names.
+    pub(crate) fn unused(&self) -> Vec<(String, Span)> {
+        let standing = self.definitions.standing().into_iter();
+        let definitions = standing.map(|index| self.definitions.get(index));
+        definitions
+            .filter(|definition| !definition.is_used)
+            .map(|definition| (definition.name.clone(), definition.name_span))
+            .collect()
+    }
+
+    /// Whether there is a list of that name.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.first.contains_key(name)
     }
 
     /// The list that a name stands for at a place.
@@ -130,9 +194,16 @@ impl Lists {
                         format!("lists may lie in one another {MAX_DEPTH} deep, not more");
                     (Code::TooDeep, message)
                 };
-                let problem = Diagnostic::error(code, word.span, message);
+                // To Falco it is a text that happens to be the name of a list.
+                let problem = match place.dialect {
+                    Dialect::Falco => Diagnostic::warning(code, word.span, message),
+                    Dialect::SysFlow => Diagnostic::error(code, word.span, message),
+                };
                 problems.push(problem.also(name_span, "in this list"));
                 continue;
+            }
+            if place.dialect != Dialect::Falco {
+                self.use_it(inner);
             }
             let inner = self.open_within(inner, path, is_macro, problems);
             for word in inner.iter() {
@@ -145,6 +216,22 @@ impl Lists {
         let opened: Rc<[Word]> = opened.into();
         self.definitions.get_mut(list.0).opened = Some(Rc::clone(&opened));
         opened
+    }
+}
+
+/// An item as it goes into a condition of Falco's.
+fn raw(text: &MappedText, dialect: Dialect) -> String {
+    let item = text.text.as_str();
+    let needs_quotes = match dialect {
+        Dialect::Falco => exceptions::needs_quotes(item),
+        Dialect::SysFlow => {
+            item.contains([' ', '\t', '(', ')', ',', '=']) && !item.starts_with(['"', '\''])
+        }
+    };
+    if needs_quotes {
+        format!("\"{item}\"")
+    } else {
+        item.to_owned()
     }
 }
 
@@ -181,7 +268,7 @@ mod tests {
         ListItem {
             name: text(&name),
             items: items.iter().map(text).collect(),
-            append: false,
+            mode: Mode::Define,
         }
     }
 
@@ -212,7 +299,7 @@ mod tests {
     #[test]
     fn later_lists_replace_or_add() {
         let mut more = list("l", &["b"]);
-        more.append = true;
+        more.mode = Mode::Append;
         assert_eq!(opened(&[list("l", &["a"]), more], "l").0, "a b");
         assert_eq!(opened(&[list("l", &["a"]), list("l", &["b"])], "l").0, "b");
     }

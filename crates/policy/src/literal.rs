@@ -176,6 +176,37 @@ fn masked(address: IpAddr, prefix: u8) -> IpAddr {
     }
 }
 
+/// A byte beyond ASCII that an escape names: texts cannot hold it, so a character for private use stands
+/// for it until the text becomes bytes.
+const RAW_BYTES: u32 = 0x10_fe00;
+
+/// The character that stands for a byte.
+pub(crate) fn raw_byte(byte: u8) -> char {
+    if byte.is_ascii() {
+        return char::from(byte);
+    }
+    char::from_u32(RAW_BYTES + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The bytes of a text, with those that escapes name.
+pub(crate) fn bytes(text: &str) -> Box<[u8]> {
+    let raw = |character: char| {
+        let byte = u32::from(character).checked_sub(RAW_BYTES)?;
+        u8::try_from(byte).ok()
+    };
+    if !text.chars().any(|character| raw(character).is_some()) {
+        return text.as_bytes().into();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match raw(character) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes.into()
+}
+
 /// The bytes that hexadecimal digits stand for.
 pub(crate) fn hexadecimal(word: &str) -> Result<Box<[u8]>, String> {
     let problem = || format!("`{word}` is not an even number of hexadecimal digits");

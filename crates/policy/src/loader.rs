@@ -1,33 +1,27 @@
 //! From files to a [`RuleSet`].
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use sysflow_field::{Catalogue, KindSet, View};
 
 use crate::Dialect;
-use crate::compile::{Compiler, Macros, Owner};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
+use crate::compile::{Compiler, Owner, ToCompile};
+use crate::definitions::{Adder, Definitions, SOURCE, source_of};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, nearest};
 use crate::document;
+use crate::exceptions;
+use crate::explain::Trace;
+use crate::falco::{FalcoCode, Stage};
 use crate::index::Index;
-use crate::items::{self, DropItem, Item, RuleItem};
-use crate::lists::Lists;
-use crate::program::{NodeId, Program};
-use crate::ruleset::{Counts, FailedRule, LoadOptions, Rule, RuleSet};
-use crate::source::{MappedText, SourceFile, Sources, Span};
+use crate::items::{self, RuleItem};
+use crate::program::{Builder, NodeId, Program};
+use crate::ruleset::{
+    Capture, Counts, ExtraField, FailedRule, LoadOptions, Rule, RuleSet, Selection, Selector,
+};
+use crate::source::{SourceFile, Sources, Span};
 use crate::template::Template;
-
-/// Everything that the files define, before it is compiled.
-#[derive(Default)]
-struct Definitions {
-    lists: Lists,
-    macros: Macros,
-    rules: Vec<(RuleItem, Dialect)>,
-    /// Where the rules of a name stand among all, for later items that change them.
-    rules_by_name: HashMap<String, usize, RandomState>,
-    drops: Vec<(DropItem, Dialect)>,
-    counts: Counts,
-}
+use crate::{alerts, analysis, pattern};
 
 pub(crate) fn load<V: View>(
     mut files: Vec<SourceFile>,
@@ -56,106 +50,46 @@ pub(crate) fn load<V: View>(
         let dialect = options
             .dialect
             .unwrap_or_else(|| document::detect(&file.text));
-        for raw in document::read(&file.text, number, dialect, &mut problems) {
+        let before = problems.len();
+        let mut adder = Adder {
+            definitions: &mut definitions,
+            catalogue: V::catalogue(),
+            dialect,
+            options,
+        };
+        let mut found = Vec::new();
+        let items = document::read(&file.text, number, dialect, &mut found);
+        problems.append(&mut found);
+        for raw in items {
             if let Some(item) = items::interpret(&raw, dialect, &mut problems) {
-                definitions.add(item, dialect, &mut problems);
+                adder.add(item, &mut problems);
+            }
+        }
+        if dialect != Dialect::Falco {
+            for problem in &mut problems[before..] {
+                problem.falco = None;
             }
         }
     }
-    compile(definitions, problems, sources)
+    compile(definitions, problems, sources, options)
 }
 
-impl Definitions {
-    fn add(&mut self, item: Item, dialect: Dialect, problems: &mut Vec<Diagnostic>) {
-        match item {
-            Item::List(list) => {
-                self.counts.lists += 1;
-                let earlier = self.lists.define(&list, dialect);
-                redefined("list", &list.name, earlier, problems);
-            }
-            Item::Macro(definition) => {
-                self.counts.macros += 1;
-                let name = definition.name.clone();
-                let earlier = self.macros.define(definition, dialect);
-                redefined("macro", &name, earlier, problems);
-            }
-            Item::Drop(drop) => {
-                self.counts.drops += 1;
-                self.drops.push((drop, dialect));
-            }
-            Item::Rule(rule) => {
-                self.counts.rules += 1;
-                self.add_rule(rule, dialect, problems);
-            }
-            Item::Toggle { name, enabled } => {
-                if let Some(rule) = self.known_rule(&name, problems) {
-                    rule.enabled = enabled;
-                }
-            }
-        }
-    }
-
-    fn add_rule(&mut self, rule: RuleItem, dialect: Dialect, problems: &mut Vec<Diagnostic>) {
-        if rule.append {
-            if let Some(known) = self.known_rule(&rule.name, problems) {
-                known.condition.append(&rule.condition);
-            }
-            return;
-        }
-        let name = rule.name.text.clone();
-        let known = self.rules_by_name.get(&name).copied();
-        match known {
-            // To Falco a name is the identity of a rule; the original SysFlow runs them all.
-            Some(index) if dialect == Dialect::Falco => {
-                self.rules[index] = (rule, dialect);
-                return;
-            }
-            Some(index) => {
-                let earlier = self.rules[index].0.name.span;
-                redefined("rule", &rule.name, Some(earlier), problems);
-            }
-            None => {}
-        }
-        self.rules_by_name.insert(name, self.rules.len());
-        self.rules.push((rule, dialect));
-    }
-
-    fn known_rule(
-        &mut self,
-        name: &MappedText,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Option<&mut RuleItem> {
-        if let Some(index) = self.rules_by_name.get(&name.text) {
-            return Some(&mut self.rules[*index].0);
-        }
-        let message = format!("there is no rule `{}` yet to be changed", name.text);
-        let problem = Diagnostic::error(Code::Shape, name.span, message);
-        let known = self.rules_by_name.keys().map(String::as_str);
-        problems.push(match nearest(&name.text, known) {
-            Some(known) => problem.help(format!("did you mean `{known}`?")),
-            None => problem,
-        });
-        None
-    }
-}
-
-/// Points out that a name was given before in the same file; across files that is how rules are adapted.
-fn redefined(kind: &str, name: &MappedText, earlier: Option<Span>, problems: &mut Vec<Diagnostic>) {
-    let Some(earlier) = earlier.filter(|earlier| earlier.file == name.span.file) else {
-        return;
-    };
-    let message = match kind {
-        "rule" => format!("there are two rules `{}`, and both are used", name.text),
-        _ => format!("there are two {kind}s `{}`; the last one counts", name.text),
-    };
-    let problem = Diagnostic::warning(Code::Redefined, name.span, message);
-    problems.push(problem.also(earlier, "the first one"));
+/// A rule that has been compiled.
+struct CompiledRule<V: View> {
+    item: RuleItem,
+    dialect: Dialect,
+    root: NodeId,
+    trace: Option<Arc<Trace>>,
+    output: Option<Template<V>>,
+    extra_fields: Vec<ExtraField<V>>,
+    kinds: KindSet,
 }
 
 fn compile<V: View>(
     definitions: Definitions,
     problems: Vec<Diagnostic>,
     sources: Sources,
+    options: &LoadOptions,
 ) -> (RuleSet<V>, Diagnostics) {
     let catalogue = V::catalogue();
     let Definitions {
@@ -167,125 +101,247 @@ fn compile<V: View>(
         ..
     } = definitions;
     let mut compiler = Compiler::new(catalogue, lists, macros, problems);
+    compiler.traces = options.explain;
+    compiler.constants.clone_from(&options.static_fields);
     let mut compiled_drops = Vec::new();
     for (drop, dialect) in &drops {
-        let owner = Owner::Item("drop", drop.name.text.clone());
-        let root = compiler.condition(&drop.condition, *dialect, owner);
+        let answer = compiler.condition(ToCompile {
+            text: &drop.condition,
+            dialect: *dialect,
+            owner: Owner::Item("drop", drop.name.text.clone()),
+            skips_unknown: false,
+        });
+        let root = answer.map(|answer| answer.node);
         compiled_drops.extend(root.filter(|_| drop.enabled));
     }
-    let (mut compiled_rules, mut failed) = (Vec::new(), Vec::new());
+    let mut compiled_rules: Vec<CompiledRule<V>> = Vec::new();
+    let mut failed = Vec::new();
     for (item, dialect) in rules {
-        let owner = Owner::Item("rule", item.name.text.clone());
-        let root = compiler.condition(&item.condition, dialect, owner);
-        let mut found = Vec::new();
-        let output = item
-            .output
-            .as_ref()
-            .map(|text| Template::parse(text, dialect, &mut found));
-        let output_is_good = found
-            .iter()
-            .all(|problem| problem.severity == crate::diagnostic::Severity::Warning);
-        let note = if output_is_good {
-            ""
-        } else {
-            ", which is left out"
-        };
-        let name = &item.name.text;
-        compiler.problems.extend(
-            found
-                .into_iter()
-                .map(|p| p.note(format!("in rule `{name}`{note}"))),
-        );
-        let kinds = prefilter::<V>(&item, &mut compiler.problems);
-        if let (Some(root), true) = (root, output_is_good) {
-            let reach = compiler.builder.if_true(root);
-            if dialect == Dialect::SysFlow && !kinds.is_empty() {
-                let possible = kinds.intersection(reach.kinds);
-                compiler
-                    .problems
-                    .extend(matches_nothing(&item, possible, catalogue));
+        let is_urgent = options
+            .minimum_priority
+            .is_none_or(|least| item.priority <= least);
+        if source_of(&item) == SOURCE && is_urgent {
+            let (name, span) = (item.name.text.clone(), item.name.span);
+            match compile_rule(item, dialect, options, &mut compiler) {
+                Some(rule) => compiled_rules.push(rule),
+                None => failed.push(FailedRule {
+                    name,
+                    file: file_name(&sources, span),
+                    position: sources.position(span, span.start),
+                }),
             }
-            compiled_rules.push((item, dialect, root, output, kinds));
-        } else {
-            let span = item.name.span;
-            failed.push(FailedRule {
-                file: sources
-                    .get(span)
-                    .map_or_else(String::new, |file| file.name.clone()),
-                position: sources.position(span, span.start),
-                name: item.name.text,
-            });
         }
     }
     compiler.remaining_names();
-    let (builder, problems) = compiler.into_problems();
+    analysis::unused(&mut compiler);
+    let (builder, mut problems) = compiler.into_problems();
+    for rule in &mut compiled_rules {
+        select(&mut rule.item, &options.selection);
+    }
+    let described: Vec<analysis::Described<'_>> = compiled_rules
+        .iter()
+        .map(|rule| analysis::Described {
+            item: &rule.item,
+            dialect: rule.dialect,
+            root: rule.root,
+            kinds: rule.kinds,
+        })
+        .collect();
+    analysis::rules(&described, &builder, catalogue, &mut problems);
+    finish(
+        compiled_rules,
+        failed,
+        compiled_drops,
+        counts,
+        builder,
+        options,
+        &sources,
+    )
+    .with(problems, sources)
+}
 
+/// A rule set whose problems are still apart.
+struct Finished<V: View>(RuleSet<V>);
+
+impl<V: View> Finished<V> {
+    fn with(self, problems: Vec<Diagnostic>, sources: Sources) -> (RuleSet<V>, Diagnostics) {
+        (self.0, Diagnostics::new(problems, sources))
+    }
+}
+
+/// Compiles the condition and the output of a rule.
+fn compile_rule<V: View>(
+    item: RuleItem,
+    dialect: Dialect,
+    options: &LoadOptions,
+    compiler: &mut Compiler,
+) -> Option<CompiledRule<V>> {
+    let condition = exceptions::expand(&item.condition, &item.exceptions);
+    let name = &item.name.text;
+    let answer = compiler.condition(ToCompile {
+        text: &condition,
+        dialect,
+        owner: Owner::Item("rule", name.clone()),
+        skips_unknown: item.skips_unknown,
+    });
+    let mut found = Vec::new();
+    let (output, extra_fields) = alerts::output(&item, dialect, SOURCE, options, &mut found);
+    let output_is_good = found
+        .iter()
+        .all(|problem| problem.severity != Severity::Error);
+    for mut problem in found {
+        problem.stage = Stage::Rules;
+        if dialect != Dialect::Falco {
+            problem.falco = None;
+        }
+        let skips = item.skips_unknown && problem.code.is_unknown_filter();
+        let is_error = problem.severity == Severity::Error;
+        let note = match (is_error, skips) {
+            (false, _) => "",
+            (true, false) => ", which is left out",
+            (true, true) => {
+                problem.severity = Severity::Warning;
+                problem.falco = Some(FalcoCode::UnknownFilter);
+                ", which is skipped"
+            }
+        };
+        let problem = problem.note(format!("in rule `{name}`{note}"));
+        compiler.problems.push(problem.about("rule", name));
+    }
+    let kinds = prefilter::<V>(&item, &mut compiler.problems);
+    let answer = answer.filter(|_| output_is_good)?;
+    let reach = compiler.builder.if_true(answer.node);
+    if dialect == Dialect::SysFlow && !kinds.is_empty() {
+        let possible = kinds.intersection(reach.kinds);
+        compiler
+            .problems
+            .extend(matches_nothing(&item, possible, compiler.catalogue));
+    }
+    Some(CompiledRule {
+        item,
+        dialect,
+        root: answer.node,
+        trace: answer.trace,
+        output,
+        extra_fields,
+        kinds,
+    })
+}
+
+fn file_name(sources: &Sources, span: Span) -> String {
+    let file = sources.get(span);
+    file.map_or_else(String::new, |file| file.name.clone())
+}
+
+/// Switches a rule on or off.
+fn select(item: &mut RuleItem, selection: &[Selection]) {
+    for entry in selection {
+        let is_meant = match &entry.rules {
+            Selector::Name(pattern) => {
+                pattern::glob_matches(&star_only(pattern), item.name.text.as_bytes(), false)
+            }
+            Selector::Tag(tag) => item.tags.contains(tag),
+        };
+        if is_meant {
+            item.enabled = entry.enable;
+        }
+    }
+}
+
+/// A pattern in which only stars mean something.
+fn star_only(pattern: &str) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(pattern.len());
+    for byte in pattern.bytes() {
+        if matches!(byte, b'?' | b'[' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(byte);
+    }
+    escaped
+}
+
+fn finish<V: View>(
+    rules: Vec<CompiledRule<V>>,
+    failed: Vec<FailedRule>,
+    drops: Vec<NodeId>,
+    counts: Counts,
+    builder: Builder,
+    options: &LoadOptions,
+    sources: &Sources,
+) -> Finished<V> {
+    let catalogue = V::catalogue();
     let mut drop_index = Index::new(catalogue);
-    for (number, root) in compiled_drops.iter().enumerate() {
+    for (number, root) in drops.iter().enumerate() {
         drop_index.add(number as u32, *root, KindSet::ALL, builder.if_true(*root));
     }
     let mut rule_index = Index::new(catalogue);
-    for (number, (item, _, root, _, kinds)) in compiled_rules.iter().enumerate() {
-        if item.enabled {
-            rule_index.add(number as u32, *root, *kinds, builder.if_true(*root));
+    let mut reach = Vec::with_capacity(rules.len());
+    for (number, rule) in rules.iter().enumerate() {
+        let of_root = builder.if_true(rule.root);
+        if rule.item.enabled {
+            rule_index.add(number as u32, rule.root, rule.kinds, of_root);
         }
+        reach.push(rule.kinds.intersection(of_root.kinds));
     }
-    let reach: Vec<KindSet> = compiled_rules
-        .iter()
-        .map(|(_, _, root, _, kinds)| kinds.intersection(builder.if_true(*root).kinds))
-        .collect();
-    let rule_roots: Vec<NodeId> = compiled_rules
-        .iter()
-        .map(|(_, _, root, ..)| *root)
-        .collect();
-    let roots = [&compiled_drops[..], &rule_roots[..]].concat();
-    let program = builder.finish(&roots);
-    let rules = compiled_rules
-        .into_iter()
-        .zip(reach)
-        .map(|((item, dialect, root, output, _), kinds)| {
-            finished(item, dialect, root, output, kinds, &program, &sources)
-        })
-        .collect();
-    let set = RuleSet {
-        rules,
+    let rule_roots: Vec<NodeId> = rules.iter().map(|rule| rule.root).collect();
+    let roots = [&drops[..], &rule_roots[..]].concat();
+    let (mut seen, mut checks) = (HashSet::new(), Vec::new());
+    for trace in rules.iter().filter_map(|rule| rule.trace.as_ref()) {
+        trace.checks(&mut seen, &mut checks);
+    }
+    let program = builder.finish(&roots, &checks);
+    let mut traces = Vec::new();
+    let mut finished = Vec::with_capacity(rules.len());
+    for (rule, kinds) in rules.into_iter().zip(reach) {
+        traces.push(rule.trace.clone());
+        finished.push(finished_rule(rule, kinds, &program, sources));
+    }
+    Finished(RuleSet {
+        rules: finished,
         failed,
-        drops: compiled_drops.len(),
+        drops: drops.len(),
         counts,
         program,
         rule_index,
         drop_index,
         rule_roots,
-        drop_roots: compiled_drops,
-    };
-    (set, Diagnostics::new(problems, sources))
+        drop_roots: drops,
+        matching: options.matching,
+        traces,
+    })
 }
 
-fn finished<V: View>(
-    item: RuleItem,
-    dialect: Dialect,
-    root: NodeId,
-    output: Option<Template<V>>,
+fn finished_rule<V: View>(
+    rule: CompiledRule<V>,
     kinds: KindSet,
     program: &Program,
     sources: &Sources,
 ) -> Rule<V> {
+    let item = rule.item;
     let span = item.name.span;
     Rule {
-        fields: program.fields(root),
-        file: sources
-            .get(span)
-            .map_or_else(String::new, |file| file.name.clone()),
+        fields: program.fields(rule.root),
+        file: file_name(sources, span),
         position: sources.position(span, span.start),
+        source: source_of(&item).to_owned(),
+        exceptions: item
+            .exceptions
+            .iter()
+            .map(|e| e.name.text.clone())
+            .collect(),
+        capture: item.capture.then_some(Capture {
+            duration_ms: Some(item.capture_duration).filter(|duration| *duration > 0),
+        }),
         name: item.name.text,
         desc: item.desc,
         condition: item.condition.text,
         priority: item.priority,
         tags: item.tags,
         actions: item.actions,
-        output,
+        output: rule.output,
+        extra_fields: rule.extra_fields,
         enabled: item.enabled,
-        dialect,
+        dialect: rule.dialect,
         kinds,
     }
 }

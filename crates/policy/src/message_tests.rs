@@ -36,8 +36,10 @@ const CONDITIONS: &[&str] = &[
     "sf.proc.exe in (a b) or sf.proc.exe = [a, b] or sf.proc.exe in (a,) or sf.proc.exe in ([a])",
     "sf.proc.exe = 'a",
     "sf.proc.exe ! a",
-    "tolower(sf.proc.exe) = a",
-    "sf.proc.exe contains anyof (a, b)",
+    "tolower(sf.proc.pid) = a or len(sf.proc.pid) = 1 or concat(sf.proc.exe) = a",
+    "join(',', sf.proc.exe) = a or tolower(sf.proc.ex) = a or tolower(sf.proc.exe = a",
+    "TOLOWER(sf.proc.exe) = a or lower(sf.proc.exe) = a",
+    "sf.proc.exe contains anyof (a, b",
     // Values.
     "sf.proc.pid = abc",
     "sf.proc.pid in (1, a, 2, b)",
@@ -138,7 +140,126 @@ rule: no dash
   condition: proc.exe = \"\\d\"
 ",
     ),
+    (
+        "falco: changes and exceptions",
+        "- required_engine_version: 0.99.0
+- required_plugin_versions:
+  - {name: json, version: 0.7.0}
+- list: names
+  items: [a, b]
+- list: more
+  items: [c]
+  override: {items: merge}
+- rule: First
+  desc: d
+  condition: evt.type = EXEC and proc.exe = names and proc.exe = \"x names y\"
+  output: o
+  priority: urgent
+- rule: Second
+  desc: d
+  condition: evt.type = EXEC
+  output: o
+  priority: INFO
+  exceptions:
+  - name: e
+    fields: [proc.exe, proc.pname]
+    comps: [=, like]
+    values: [[a, b]]
+- rule: Third
+  desc: d
+  condition: evt.type = EXEC
+  output: o
+  priority: INFO
+  exceptions:
+  - name: e
+    fields: [proc.exe, proc.pname]
+    values: [[a], b]
+- rule: Fourth
+  desc: d
+  condition: evt.type = EXEC
+  output: o
+  priority: INFO
+  exceptions:
+  - name: e
+    fields: proc.exf
+- rule: Fifth
+  condition: and proc.exe = a
+  output: p
+  override: {condition: append}
+- rule: Sixth
+  condition: and proc.exe = a
+  append: true
+- rule: Seventh
+  desc: d
+  condition: evt.type = EXEC and tolower(proc.anames) in (a) and proc.anames = a
+  output: o
+  priority: INFO
+  skip-if-unknown-filter: true
+",
+    ),
 ];
+
+/// A file with nothing wrong in it, but with much to be said about it.
+const HINTS: &str = "- macro: unused
+  condition: evt.type = EXEC
+- list: idle
+  items: [a]
+- list: inner
+  items: [x]
+- rule: Everything
+  desc: d
+  condition: proc.exe = a or not proc.exe exists
+  output: o
+  priority: INFO
+- rule: Dead
+  desc: d
+  condition: evt.type = EXEC and sf.type = PE and sf.type = FF
+  output: o
+  priority: INFO
+- rule: Narrow
+  desc: d
+  condition: evt.type = EXEC and proc.exe in (inner)
+  output: o
+  priority: INFO
+- rule: Again
+  desc: d
+  condition: proc.exe in (x) and evt.type = EXEC
+  output: o
+  priority: INFO
+- rule: Narrower
+  desc: d
+  condition: evt.type = EXEC and proc.exe in (inner) and proc.pid > 5
+  output: o
+  priority: INFO
+- rule: Patterns
+  desc: d
+  condition: evt.type = OPEN and (proc.exe regex '.*x' or proc.pname regex /etc or proc.exe regex x.*)
+  output: o
+  priority: INFO
+- rule: Refused by Falco
+  desc: d
+  condition: evt.type = OPEN and sf.proc.tty = 1 and fd.net = 10.0.0.1 and proc.exe > x
+  output: o
+  priority: low
+- rule: Narrow
+  enabled: true
+";
+
+#[test]
+fn hints_are_as_recorded() {
+    let file = SourceFile {
+        name: "rules.yaml".into(),
+        text: HINTS.into(),
+    };
+    let options = LoadOptions {
+        dialect: Some(Dialect::Falco),
+        ..LoadOptions::default()
+    };
+    let (set, problems) = RuleSet::<Toy>::load(vec![file], &options);
+    assert_eq!(set.rules().len(), 7);
+    let recorded = format!("{}\n{}", problems, problems.hints().render(false, 100));
+    same("testdata/hints.txt", &recorded);
+}
 
 #[test]
 fn messages_are_as_recorded() {
@@ -163,9 +284,15 @@ fn messages_are_as_recorded() {
             problems.render(false, 100)
         );
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/messages.txt");
+    same("testdata/messages.txt", &recorded);
+}
+
+/// Compares with what is recorded in a file.
+#[track_caller]
+fn same(file: &str, recorded: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &recorded).unwrap();
+        std::fs::write(&path, recorded).unwrap();
     }
     let wanted = std::fs::read_to_string(&path).unwrap();
     for (ours, theirs) in recorded.split("=== ").zip(wanted.split("=== ")) {
@@ -201,7 +328,8 @@ fn machines_get_the_same() {
         problems.to_json()[0],
         serde_json::json!({
             "file": "condition", "line": 2, "column": 17, "end_line": 2, "end_column": 20,
-            "severity": "error", "code": "bad-literal", "message": "`é` is not a whole number",
+            "severity": "error", "code": "bad-literal", "falco": "LOAD_ERR_COMPILE_CONDITION",
+            "message": "`é` is not a whole number",
             "notes": [], "help": [],
         })
     );

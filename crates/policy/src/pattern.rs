@@ -7,11 +7,103 @@ pub(crate) fn glob(pattern: &str, ignore_case: bool) -> String {
     format!("{flags}{})", translate(pattern, ".*", "."))
 }
 
+/// Whether a text matches a pattern, as [`glob`] has it, for patterns that are only known then: without
+/// memory, and without more time than both lengths multiplied.
+pub(crate) fn glob_matches(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
+    let (mut at, mut star) = ((0, 0), None);
+    while at.1 < text.len() {
+        let (next, byte) = (at.0, text[at.1]);
+        if pattern.get(next) == Some(&b'*') {
+            star = Some(at);
+            at.0 += 1;
+        } else if let Some(length) = one_matches(&pattern[next..], byte, ignore_case) {
+            at = (next + length, at.1 + 1);
+        } else if let Some((of_star, from)) = star {
+            star = Some((of_star, from + 1));
+            at = (of_star + 1, from + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[at.0..].iter().all(|rest| *rest == b'*')
+}
+
+/// If the first element of a pattern matches a byte: how long it is.
+fn one_matches(pattern: &[u8], byte: u8, ignore_case: bool) -> Option<usize> {
+    let fold = |byte: u8| {
+        if ignore_case {
+            byte.to_ascii_lowercase()
+        } else {
+            byte
+        }
+    };
+    match *pattern.first()? {
+        b'?' => Some(1),
+        b'\\' if pattern.len() > 1 => (fold(pattern[1]) == fold(byte)).then_some(2),
+        b'[' => {
+            let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
+            let start = 1 + usize::from(negated);
+            let first = start + usize::from(pattern.get(start) == Some(&b']'));
+            let Some(length) = memchr::memchr(b']', pattern.get(first..)?) else {
+                return (byte == b'[').then_some(1);
+            };
+            let members = &pattern[start..first + length];
+            let mut found = false;
+            let mut at = 0;
+            while at < members.len() {
+                if at + 2 < members.len() && members[at + 1] == b'-' {
+                    let range = fold(members[at])..=fold(members[at + 2]);
+                    found |= range.contains(&fold(byte));
+                    at += 3;
+                } else {
+                    found |= fold(members[at]) == fold(byte);
+                    at += 1;
+                }
+            }
+            (found != negated).then_some(first + length + 1)
+        }
+        other => (fold(other) == fold(byte)).then_some(1),
+    }
+}
+
 /// The regular expression for all paths at or below one whose parts may be patterns.
 pub(crate) fn below(path: &str) -> String {
     let parts = path.trim_matches('/').split('/');
     let parts: Vec<String> = parts.map(|part| translate(part, "[^/]*", "[^/]")).collect();
     format!("(?s-u:/?{}(?:/.*)?)", parts.join("/"))
+}
+
+/// How a regular expression that is a plain text, or the start of one, can be said without it.
+pub(crate) fn simpler(regex: &str) -> Option<String> {
+    let inner = regex.strip_prefix('^').unwrap_or(regex);
+    let inner = inner.strip_suffix('$').unwrap_or(inner);
+    let is_plain = |text: &str| !text.contains(is_special);
+    if is_plain(inner) {
+        return Some(format!("= {inner}"));
+    }
+    let start = inner.strip_suffix(".*")?;
+    (!start.is_empty() && is_plain(start)).then(|| format!("startswith {start}"))
+}
+
+/// Whether a regular expression uses what Falco's, of POSIX, do not have.
+pub(crate) fn is_beyond_posix(regex: &str) -> bool {
+    let mut escaped = false;
+    let escapes_class = regex.chars().any(|character| {
+        let is_class = escaped && character.is_ascii_alphabetic() && !"afnrtvx".contains(character);
+        escaped = character == '\\' && !escaped;
+        is_class
+    });
+    escapes_class
+        || ["(?", "*?", "+?", "??", "}?"]
+            .iter()
+            .any(|sign| regex.contains(sign))
+}
+
+const fn is_special(character: char) -> bool {
+    matches!(
+        character,
+        '\\' | '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$'
+    )
 }
 
 /// Whether a text has anything special to `fnmatch` in it.
@@ -93,6 +185,24 @@ mod tests {
         assert!(glob("a.b", "a.b") && !glob("a.b", "axb"));
         assert!(glob("é*", "éa\n") && glob("[z-a]", "[z-a]"));
         assert!(matches(&super::glob("AbC", true), "aBc"));
+        for (pattern, text) in [
+            ("/etc/*", "/etc/a/b"),
+            ("/etc/*", "/etc"),
+            ("a?c", "a/c"),
+            ("[a-c]x", "bx"),
+            ("[!a-c]x", "bx"),
+            ("[]]", "]"),
+            ("[ab", "[ab"),
+            ("\\*", "*"),
+            ("\\*", "x"),
+            ("*a*b*c", "xaybzc"),
+            ("*a*b*c", "xaybz"),
+            ("", ""),
+            ("**", ""),
+        ] {
+            let directly = super::glob_matches(pattern.as_bytes(), text.as_bytes(), false);
+            assert_eq!(directly, glob(pattern, text), "{pattern} {text}");
+        }
     }
 
     #[test]

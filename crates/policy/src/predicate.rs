@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use sysflow_field::{Absence, Arg, Field, FieldId, Fraction, Value};
+use sysflow_field::{Absence, Arg, Argument, Catalogue, Field, FieldId, Fraction, Value};
 
 use crate::json::JsonPath;
 use crate::literal::Network;
+use crate::pattern;
 use crate::test::Test;
+use crate::transform::Transform;
 
 /// Order between two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,6 +123,22 @@ pub(crate) struct Question {
     pub(crate) zero: bool,
 }
 
+impl Question {
+    /// The field with its argument, as a condition writes it.
+    pub(crate) fn spelled(&self, catalogue: &Catalogue) -> String {
+        let name = catalogue.field(self.field).name;
+        match (&self.arg, &self.path) {
+            (_, Some(path)) => format!("{name}[{path}]"),
+            (Arg::None, None) => name.to_owned(),
+            (Arg::Index(index), None) => format!("{name}[{index}]"),
+            (Arg::Key(key), None) if catalogue.field(self.field).argument == Argument::Key => {
+                format!("{name}.{key}")
+            }
+            (Arg::Key(key), None) => format!("{name}[{key}]"),
+        }
+    }
+}
+
 /// How two fields are compared, any value of the one with any of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Comparison {
@@ -130,6 +148,7 @@ pub(crate) enum Comparison {
     ContainsIgnoringCase,
     StartsWith,
     EndsWith,
+    Glob { ignore_case: bool },
 }
 
 impl Comparison {
@@ -161,7 +180,46 @@ impl Comparison {
             }
             Self::StartsWith => left.starts_with(right),
             Self::EndsWith => left.ends_with(right),
+            Self::Glob { ignore_case } => pattern::glob_matches(right, left, ignore_case),
         }
+    }
+}
+
+/// Where the values of one side of a comparison come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// A field.
+    Field(Question),
+    /// Transformers.
+    Made(Transform),
+}
+
+impl Source {
+    /// The path into a document that is followed, if the source is a field.
+    pub(crate) const fn path(&self) -> Option<&JsonPath> {
+        match self {
+            Self::Field(question) => question.path.as_ref(),
+            Self::Made(_) => None,
+        }
+    }
+
+    /// Calls `see` with each field that is asked for.
+    pub(crate) fn each_question<'s>(&'s self, see: &mut impl FnMut(&'s Question)) {
+        match self {
+            Self::Field(question) => see(question),
+            Self::Made(transform) => transform.each_question(see),
+        }
+    }
+
+    fn cost(&self) -> u32 {
+        let mut cost = match self {
+            Self::Field(_) => 0,
+            Self::Made(_) => 8,
+        };
+        self.each_question(&mut |question| {
+            cost += if question.path.is_some() { 50 } else { 1 };
+        });
+        cost
     }
 }
 
@@ -170,6 +228,13 @@ impl Comparison {
 pub(crate) enum Predicate {
     /// Whether any value of a field is so.
     Field { question: Question, spec: Spec },
+    /// Whether a field has values, and all are so.
+    Every { question: Question, spec: Spec },
+    /// Whether any value that transformers make is so.
+    Made {
+        transform: Box<Transform>,
+        spec: Spec,
+    },
     /// Whether any value of one field compares so with any of another.
     Pair(Box<Pair>),
 }
@@ -177,12 +242,23 @@ pub(crate) enum Predicate {
 /// Two fields and how they are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Pair {
-    pub(crate) left: Question,
+    pub(crate) left: Source,
     pub(crate) comparison: Comparison,
-    pub(crate) right: Question,
+    pub(crate) right: Source,
 }
 
 impl Predicate {
+    /// Whether any value of a source is so.
+    pub(crate) fn of(source: Source, spec: Spec) -> Self {
+        match source {
+            Source::Field(question) => Self::Field { question, spec },
+            Source::Made(transform) => Self::Made {
+                transform: transform.into(),
+                spec,
+            },
+        }
+    }
+
     /// Makes this predicate say "this or that", if one predicate can say so; whether it could.
     pub(crate) fn absorb(&mut self, other: &Self) -> bool {
         match (self, other) {
@@ -193,19 +269,30 @@ impl Predicate {
                     spec: other,
                 },
             ) => question == same && spec.absorb(other),
+            (
+                Self::Made { transform, spec },
+                Self::Made {
+                    transform: same,
+                    spec: other,
+                },
+            ) => transform == same && spec.absorb(other),
             _ => false,
         }
     }
 
     pub(crate) fn cost(&self) -> u32 {
         match self {
-            Self::Field { question, spec } => {
+            Self::Field { question, spec } | Self::Every { question, spec } => {
                 spec.cost() + if question.path.is_some() { 50 } else { 0 }
             }
-            Self::Pair(pair) => {
-                let paths = [&pair.left.path, &pair.right.path];
-                6 + 50 * paths.into_iter().flatten().count() as u32
+            Self::Made { transform, spec } => {
+                let mut cost = spec.cost() + 8;
+                transform.each_question(&mut |question| {
+                    cost += if question.path.is_some() { 50 } else { 1 };
+                });
+                cost
             }
+            Self::Pair(pair) => 4 + pair.left.cost() + pair.right.cost(),
         }
     }
 }

@@ -65,6 +65,11 @@ impl Priority {
             }
         }
     }
+
+    /// Whether a word is one of Falco's.
+    pub(crate) fn is_falco(word: &str) -> bool {
+        !["low", "medium", "high"].contains(&word.to_ascii_lowercase().as_str())
+    }
 }
 
 impl fmt::Display for Priority {

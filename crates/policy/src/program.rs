@@ -7,6 +7,7 @@ use sysflow_field::{Catalogue, FieldId, KindSet, Role};
 
 use crate::predicate::{Pair, Predicate, Question, Spec, fails_on_nothing};
 use crate::test::Test;
+use crate::transform::Transform;
 
 /// How deep the graph may be: evaluation walks it recursively.
 pub(crate) const MAX_DEPTH: u32 = 1000;
@@ -23,13 +24,40 @@ pub(crate) enum Node {
     Not(NodeId),
     All(Box<[NodeId]>),
     Any(Box<[NodeId]>),
+    /// Exactly one of them; one that is there twice counts twice.
+    One(Box<[NodeId]>),
 }
 
 /// A predicate ready to run.
 #[derive(Debug)]
 pub(crate) enum Runnable {
-    Field { question: Question, test: Test },
+    Field {
+        question: Question,
+        test: Test,
+    },
+    Every {
+        question: Question,
+        test: Test,
+    },
+    Made {
+        transform: Box<Transform>,
+        test: Test,
+    },
     Pair(Box<Pair>),
+}
+
+impl Runnable {
+    /// Calls `see` with each field that is asked for.
+    pub(crate) fn each_question<'r>(&'r self, see: &mut impl FnMut(&'r Question)) {
+        match self {
+            Self::Field { question, .. } | Self::Every { question, .. } => see(question),
+            Self::Made { transform, .. } => transform.each_question(see),
+            Self::Pair(pair) => {
+                pair.left.each_question(see);
+                pair.right.each_question(see);
+            }
+        }
+    }
 }
 
 /// What an observation must at least be for a node to be true, or for it to be false.
@@ -117,7 +145,9 @@ impl Builder {
     /// A predicate; fails if it cannot be made ready to run.
     pub(crate) fn test(&mut self, predicate: Predicate) -> Result<NodeId, String> {
         let test = match &predicate {
-            Predicate::Field { spec, .. } => Some(Test::new(spec)?),
+            Predicate::Field { spec, .. }
+            | Predicate::Every { spec, .. }
+            | Predicate::Made { spec, .. } => Some(Test::new(spec)?),
             Predicate::Pair(_) => None,
         };
         Ok(self.intern_predicate(predicate, test.as_ref()))
@@ -162,6 +192,20 @@ impl Builder {
         self.combine(parts, false)
     }
 
+    /// Exactly one of the parts.
+    pub(crate) fn one(&mut self, parts: Vec<NodeId>) -> NodeId {
+        if parts.len() < 2 {
+            let only = parts.first().copied();
+            return only.unwrap_or_else(|| self.constant(false));
+        }
+        let of_parts = || parts.iter().map(|part| self.facts[part.0 as usize]);
+        let if_true = of_parts().map(|f| f.if_true).fold(Reach::NONE, Reach::or);
+        let depth = 1 + of_parts().map(|facts| facts.depth).max().unwrap_or(0);
+        let costs = of_parts().map(|facts| facts.cost);
+        let cost = costs.fold(0, u32::saturating_add).min(100_000);
+        self.intern(Node::One(parts.into()), if_true, Reach::ALL, depth, cost)
+    }
+
     /// Marks a node as a part that is used in many places and should not be dissolved.
     pub(crate) fn keep(&mut self, node: NodeId) {
         self.facts[node.0 as usize].kept = true;
@@ -173,6 +217,18 @@ impl Builder {
 
     pub(crate) fn if_true(&self, node: NodeId) -> Reach {
         self.facts[node.0 as usize].if_true
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    pub(crate) fn predicate(&self, index: u32) -> &Predicate {
+        &self.predicates[index as usize]
+    }
+
+    pub(crate) fn cost(&self, node: NodeId) -> u32 {
+        self.facts[node.0 as usize].cost
     }
 
     fn combine(&mut self, parts: Vec<NodeId>, all: bool) -> NodeId {
@@ -286,8 +342,17 @@ impl Builder {
 
     /// What an observation must be for a predicate to be true, and to be false.
     fn reach(&self, predicate: &Predicate, test: Option<&Test>) -> (Reach, Reach) {
-        let (Predicate::Field { question, spec }, Some(test)) = (predicate, test) else {
-            return (Reach::ALL, Reach::ALL);
+        let (question, spec, test) = match (predicate, test) {
+            (Predicate::Field { question, spec }, Some(test)) => (question, spec, test),
+            (Predicate::Every { question, .. }, _) => {
+                let field = self.catalogue.field(question.field);
+                let reach = Reach {
+                    kinds: field.kinds,
+                    ..Reach::ALL
+                };
+                return (reach, Reach::ALL);
+            }
+            _ => return (Reach::ALL, Reach::ALL),
         };
         let field = self.catalogue.field(question.field);
         let texts = match spec {
@@ -324,10 +389,11 @@ impl Builder {
         (Reach { kinds, operations }, Reach::ALL)
     }
 
-    /// The finished program, of which only what `roots` need is made ready to run.
-    pub(crate) fn finish(self, roots: &[NodeId]) -> Program {
+    /// The finished program, of which only what `roots` need, and what `explained` need, is made ready to
+    /// run.
+    pub(crate) fn finish(self, roots: &[NodeId], explained: &[NodeId]) -> Program {
         let mut uses = vec![0_u32; self.nodes.len()];
-        let mut pending: Vec<NodeId> = roots.to_vec();
+        let mut pending: Vec<NodeId> = [roots, explained].concat();
         while let Some(id) = pending.pop() {
             uses[id.0 as usize] += 1;
             if uses[id.0 as usize] > 1 {
@@ -336,7 +402,9 @@ impl Builder {
             match &self.nodes[id.0 as usize] {
                 Node::Constant(_) | Node::Test(_) => {}
                 Node::Not(inner) => pending.push(*inner),
-                Node::All(parts) | Node::Any(parts) => pending.extend_from_slice(parts),
+                Node::All(parts) | Node::Any(parts) | Node::One(parts) => {
+                    pending.extend_from_slice(parts);
+                }
             }
         }
         let mut needed = vec![false; self.predicates.len()];
@@ -346,14 +414,27 @@ impl Builder {
             }
         }
         let predicates = self.predicates.into_iter().zip(&needed);
-        let runnables = predicates.map(|(predicate, needed)| match predicate {
-            Predicate::Field { question, spec } => {
+        let runnables = predicates.map(|(predicate, needed)| {
+            let ready = |spec: Spec| {
                 // It was tried before, so it can be made ready.
                 let test = Some(spec).filter(|_| *needed).map(|spec| Test::new(&spec));
-                let test = test.and_then(Result::ok).unwrap_or(Test::Never);
-                Runnable::Field { question, test }
+                test.and_then(Result::ok).unwrap_or(Test::Never)
+            };
+            match predicate {
+                Predicate::Field { question, spec } => Runnable::Field {
+                    question,
+                    test: ready(spec),
+                },
+                Predicate::Every { question, spec } => Runnable::Every {
+                    question,
+                    test: ready(spec),
+                },
+                Predicate::Made { transform, spec } => Runnable::Made {
+                    transform,
+                    test: ready(spec),
+                },
+                Predicate::Pair(pair) => Runnable::Pair(pair),
             }
-            Predicate::Pair(pair) => Runnable::Pair(pair),
         });
         Program {
             runnables: runnables.collect(),
@@ -384,14 +465,14 @@ impl Program {
             }
             match &self.nodes[id.0 as usize] {
                 Node::Constant(_) => {}
-                Node::Test(index) => match &self.runnables[*index as usize] {
-                    Runnable::Field { question, .. } => fields.push(question.field),
-                    Runnable::Pair(pair) => {
-                        fields.extend([pair.left.field, pair.right.field]);
-                    }
-                },
+                Node::Test(index) => {
+                    self.runnables[*index as usize]
+                        .each_question(&mut |question| fields.push(question.field));
+                }
                 Node::Not(inner) => pending.push(*inner),
-                Node::All(parts) | Node::Any(parts) => pending.extend_from_slice(parts),
+                Node::All(parts) | Node::Any(parts) | Node::One(parts) => {
+                    pending.extend_from_slice(parts);
+                }
             }
         }
         fields.sort_unstable();

@@ -4,7 +4,9 @@
 use sysflow_field::{Arg, Value, View};
 
 use crate::Dialect;
-use crate::ast::{Check, Expression, OperandKind, Operator, Right};
+use crate::ast::{
+    Check, Expression, Operand, OperandKind, Operator, Quantifier, Right, Transformer,
+};
 use crate::toy::Toy;
 
 /// The plain reading of conditions.
@@ -49,19 +51,107 @@ impl Reference<'_> {
         (values, zero_counts, !field.ty.is_text())
     }
 
+    /// What a side of a check has to say: values, whether 0 and nothing count, whether they are numbers.
+    fn side(&self, operand: &Operand) -> (Vec<String>, bool, bool) {
+        match &operand.kind {
+            OperandKind::Call(call) => {
+                let is_number = call.transformer == Transformer::Length;
+                (self.made(operand).unwrap_or_default(), true, is_number)
+            }
+            _ => self.values(&operand.text),
+        }
+    }
+
+    /// The values that transformers make, or nothing where something is missing.
+    fn made(&self, operand: &Operand) -> Option<Vec<String>> {
+        let call = match &operand.kind {
+            OperandKind::Call(call) => call,
+            OperandKind::Quoted => return Some(vec![operand.text.clone()]),
+            OperandKind::Tuple(parts) => {
+                let parts: Option<Vec<Vec<String>>> = parts.iter().map(|p| self.made(p)).collect();
+                return Some(parts?.concat());
+            }
+            _ => return Some(self.values(&operand.text).0).filter(|values| !values.is_empty()),
+        };
+        let first = &call.arguments[0];
+        let each = |change: &dyn Fn(&str) -> String| {
+            let values = self.made(first)?;
+            Some(values.iter().map(|value| change(value)).collect())
+        };
+        match call.transformer {
+            Transformer::ToLower => each(&|text| text.to_lowercase()),
+            Transformer::ToUpper => each(&|text| text.to_uppercase()),
+            Transformer::BaseName => each(&|text| text.rsplit('/').next().unwrap().to_owned()),
+            Transformer::Length => {
+                let is_list = match &first.kind {
+                    OperandKind::Tuple(_) => true,
+                    OperandKind::Word => first.text.ends_with("aname"),
+                    _ => false,
+                };
+                let values = self.made(first);
+                let values = if matches!(first.kind, OperandKind::Word) && is_list {
+                    values.unwrap_or_default()
+                } else {
+                    values?
+                };
+                let length = if is_list {
+                    values.len()
+                } else {
+                    values[0].len()
+                };
+                Some(vec![length.to_string()])
+            }
+            Transformer::Concat => {
+                let parts = call.arguments.iter().map(|part| self.made(part));
+                let parts: Option<Vec<String>> = parts.map(|p| Some(p?[0].clone())).collect();
+                Some(vec![parts?.concat()])
+            }
+            Transformer::Join => {
+                let (separator, list) = (self.made(first)?, self.made(&call.arguments[1])?);
+                Some(vec![list.join(&separator[0])])
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
     fn check(&self, check: &Check) -> bool {
-        let (lefts, zero_counts, is_number) = self.values(&check.left.text);
+        if let Right::Quantified(quantifier, items, _) = &check.right {
+            let holding = items.iter().filter(|item| {
+                self.check(&Check {
+                    right: Right::One((*item).clone()),
+                    ..check.clone()
+                })
+            });
+            return match quantifier {
+                Quantifier::One => holding.count() == 1,
+                Quantifier::Any => holding.count() > 0,
+                Quantifier::All => !items.is_empty() && holding.count() == items.len(),
+            };
+        }
+        let (lefts, zero_counts, is_number) = self.side(&check.left);
+        if check.left.text == "proc.anames"
+            && self.dialect == Dialect::Falco
+            && check.operator == Operator::In
+            && let Right::List(items, _) = &check.right
+        {
+            let is_listed = |left: &String| items.iter().any(|item| item.text == *left);
+            return !lefts.is_empty() && lefts.iter().all(is_listed);
+        }
         let rights = match &check.right {
             Right::Nothing => {
                 return lefts
                     .iter()
                     .any(|left| zero_counts || !(left.is_empty() || left == "0"));
             }
-            Right::One(right) if right.kind == OperandKind::FieldValue => {
-                self.values(&right.text).0
+            Right::One(right)
+                if matches!(right.kind, OperandKind::FieldValue | OperandKind::Call(_)) =>
+            {
+                self.side(right).0
             }
             Right::One(right) => vec![right.text.clone()],
-            Right::List(items, _) => items.iter().map(|item| item.text.clone()).collect(),
+            Right::List(items, _) | Right::Quantified(_, items, _) => {
+                items.iter().map(|item| item.text.clone()).collect()
+            }
         };
         let both_there = !lefts.is_empty() && !rights.is_empty();
         let mut pairs = lefts

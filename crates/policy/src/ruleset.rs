@@ -1,19 +1,23 @@
 //! Rules and conditions, ready to run.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use sysflow_field::{FieldId, KindSet, View};
 
 use crate::Dialect;
-use crate::compile::{Compiler, Macros, Owner};
+use crate::compile::{Compiled, Compiler, Owner, ToCompile};
 use crate::diagnostic::Diagnostics;
+use crate::explain::Trace;
 use crate::index::Index;
 use crate::lists::Lists;
 use crate::loader;
+use crate::macros::Macros;
 use crate::priority::Priority;
 use crate::program::{NodeId, Program};
 use crate::source::{MappedText, Position, SourceFile, Sources};
-use crate::template::Template;
+use crate::template::{Template, TemplateField};
 
 /// The number of a rule within its [`RuleSet`], in load order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +40,14 @@ pub struct Rule<V: View> {
     pub actions: Vec<String>,
     /// The text of an alert (Falco rules language).
     pub output: Option<Template<V>>,
+    /// Further fields of an alert, which [`LoadOptions::append_output`] adds.
+    pub extra_fields: Vec<ExtraField<V>>,
+    /// Where its observations come from.
+    pub source: String,
+    /// Names of its exceptions, in their order.
+    pub exceptions: Vec<String>,
+    /// What to record when it matches, if anything (Falco rules language).
+    pub capture: Option<Capture>,
     /// Whether it is evaluated.
     pub enabled: bool,
     /// The name of the file that it stands in.
@@ -61,6 +73,85 @@ pub struct FailedRule {
     pub position: Position,
 }
 
+/// A recording that a rule asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// Milliseconds; nothing for as long as it is configured.
+    pub duration_ms: Option<u32>,
+}
+
+/// A further field of an alert.
+#[derive(Clone, Debug)]
+pub struct ExtraField<V: View> {
+    /// The key.
+    pub name: String,
+    /// Its value.
+    pub value: ExtraValue<V>,
+}
+
+/// The value of a further field.
+#[derive(Clone, Debug)]
+pub enum ExtraValue<V: View> {
+    /// That of a field, with its type.
+    Field(TemplateField),
+    /// A text.
+    Text(Template<V>),
+}
+
+/// What rules to switch on or off once all are loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// On or off.
+    pub enable: bool,
+    /// Which rules.
+    pub rules: Selector,
+}
+
+/// Which rules are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// Those of a name, in which `*` stands for any text.
+    Name(String),
+    /// Those with a tag.
+    Tag(String),
+}
+
+/// What is added to the alerts of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppendOutput {
+    /// For the rule of this name only.
+    pub rule: Option<String>,
+    /// For rules of this source only.
+    pub source: Option<String>,
+    /// For rules that have all of these tags only.
+    pub tags: Vec<String>,
+    /// Text put behind the output, after a blank.
+    pub extra_output: Option<String>,
+    /// Further fields: names of fields, and keys with a text that may have tokens in it.
+    pub extra_fields: Vec<ExtraOption>,
+    /// Whether the fields of [`LoadOptions::suggested_fields`] are put behind the output.
+    pub suggested_output: bool,
+}
+
+/// A further field as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtraOption {
+    /// A field under its own name.
+    Field(String),
+    /// A text under a key.
+    Text(String, String),
+}
+
+/// Which of the rules that are true of an observation count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// All of them.
+    #[default]
+    All,
+    /// The first one, in the order in which they were loaded. Falco does so unless told otherwise.
+    First,
+}
+
 /// How many well-formed items the files hold, those among them that are replaced by later ones or whose
 /// conditions have errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,19 +167,54 @@ pub struct Counts {
 }
 
 /// How to load rules.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// The dialect of all files; without it, each file shows its own.
     pub dialect: Option<Dialect>,
     /// Files larger than this many bytes are left out.
     pub max_file_size: usize,
+    /// Rules that are less urgent are not loaded.
+    pub minimum_priority: Option<Priority>,
+    /// What rules to switch on or off; later entries win.
+    pub selection: Vec<Selection>,
+    /// Which of the rules that are true of an observation count.
+    pub matching: Matching,
+    /// What is added to the alerts of rules.
+    pub append_output: Vec<AppendOutput>,
+    /// Fields that outputs get on demand, if the source has them.
+    pub suggested_fields: Vec<String>,
+    /// Constants, usable as `static.NAME` in conditions and outputs.
+    pub static_fields: Vec<(String, String)>,
+    /// Plugins that stand ready, with their versions, for files that require some.
+    pub plugins: Vec<(String, String)>,
+    /// Whether rules can be explained, which takes memory.
+    pub explain: bool,
 }
+
+/// What Falco puts behind outputs on demand.
+const SUGGESTED: [&str; 6] = [
+    "container.id",
+    "container.name",
+    "container.image.repository",
+    "container.image.tag",
+    "k8s.pod.name",
+    "k8s.ns.name",
+];
 
 impl Default for LoadOptions {
     fn default() -> Self {
         Self {
             dialect: None,
             max_file_size: 16 << 20,
+            minimum_priority: None,
+            selection: Vec::new(),
+            matching: Matching::All,
+            append_output: Vec::new(),
+            suggested_fields: SUGGESTED.map(str::to_owned).to_vec(),
+            static_fields: Vec::new(),
+            // What this plugin does is part of the program.
+            plugins: vec![("container".to_owned(), "0.4.0".to_owned())],
+            explain: false,
         }
     }
 }
@@ -106,6 +232,9 @@ pub struct RuleSet<V: View> {
     /// The conditions, without regard to the index.
     pub(crate) rule_roots: Vec<NodeId>,
     pub(crate) drop_roots: Vec<NodeId>,
+    pub(crate) matching: Matching,
+    /// The conditions of the rules as they are written, if they are to be explained.
+    pub(crate) traces: Vec<Option<Arc<Trace>>>,
 }
 
 impl<V: View> RuleSet<V> {
@@ -165,6 +294,7 @@ impl<V: View> RuleSet<V> {
 pub struct Condition<V: View> {
     pub(crate) program: Program,
     pub(crate) root: NodeId,
+    pub(crate) trace: Option<Arc<Trace>>,
     warnings: Diagnostics,
     view: PhantomData<fn() -> V>,
 }
@@ -184,16 +314,27 @@ impl<V: View> Condition<V> {
         let sources = Sources::new(vec![source]);
         let (lists, macros) = (Lists::default(), Macros::default());
         let mut compiler = Compiler::new(V::catalogue(), lists, macros, Vec::new());
+        compiler.traces = true;
         let mapped = MappedText::verbatim(text, 0, 0);
-        let root = compiler.condition(&mapped, dialect, Owner::Nothing);
+        let answer = compiler.condition(ToCompile {
+            text: &mapped,
+            dialect,
+            owner: Owner::Nothing,
+            skips_unknown: false,
+        });
         let (builder, problems) = compiler.into_problems();
         let problems = Diagnostics::new(problems, sources);
-        let Some(root) = root else {
+        let Some(Compiled { node, trace }) = answer else {
             return Err(problems);
         };
+        let mut checks = Vec::new();
+        if let Some(trace) = &trace {
+            trace.checks(&mut HashSet::new(), &mut checks);
+        }
         Ok(Self {
-            program: builder.finish(&[root]),
-            root,
+            program: builder.finish(&[node], &checks),
+            root: node,
+            trace,
             warnings: problems,
             view: PhantomData,
         })

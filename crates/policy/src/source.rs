@@ -101,12 +101,14 @@ pub(crate) struct MappedText {
     steps: Vec<Step>,
 }
 
-/// From the offset `at` in a text on, the text runs in step with a file from `in_file` on.
+/// From the offset `at` in a text on, the text runs in step with a file from `in_file` on, or all of it
+/// stands for `length` bytes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
     at: u32,
     file: u32,
     in_file: u32,
+    length: Option<u32>,
 }
 
 impl MappedText {
@@ -120,6 +122,7 @@ impl MappedText {
                 at: 0,
                 file,
                 in_file: start as u32,
+                length: None,
             }],
         }
     }
@@ -133,6 +136,7 @@ impl MappedText {
             at: at as u32,
             file,
             in_file: in_file as u32,
+            length: None,
         };
         let mut raw_characters = raw.char_indices().peekable();
         let (mut expected, mut last_raw) = (usize::MAX, 0);
@@ -172,37 +176,126 @@ impl MappedText {
     /// Adds a further text after a blank, as when a later item appends to an earlier one.
     pub(crate) fn append(&mut self, other: &Self) {
         self.text.push(' ');
-        let offset = self.text.len() as u32;
-        self.steps.extend(other.steps.iter().map(|step| Step {
-            at: step.at + offset,
+        self.push_all(other);
+    }
+
+    /// Takes away the blanks at the end.
+    pub(crate) fn trim_end(&mut self) {
+        self.truncate(self.text.trim_end().len());
+    }
+
+    /// A text that is written nowhere and stands for a place.
+    pub(crate) fn standing_for(text: &str, span: Span) -> Self {
+        let mut mapped = Self::assembled(span);
+        mapped.push_for(text, span);
+        mapped
+    }
+
+    /// A text to be put together from pieces, which stands for `span` as a whole.
+    pub(crate) const fn assembled(span: Span) -> Self {
+        Self {
+            text: String::new(),
+            span,
+            quoted: false,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Adds the piece of another text between two offsets, with the places that it has there.
+    pub(crate) fn push_piece(&mut self, other: &Self, start: usize, end: usize) {
+        if start >= end {
+            return;
+        }
+        let at = self.text.len() as u32;
+        let first = other
+            .steps
+            .partition_point(|step| step.at as usize <= start);
+        if let Some(step) = first.checked_sub(1).map(|index| other.steps[index]) {
+            let skipped = match step.length {
+                Some(_) => 0,
+                None => start as u32 - step.at,
+            };
+            self.steps.push(Step {
+                at,
+                in_file: step.in_file + skipped,
+                ..step
+            });
+        }
+        let others = other.steps[first..].iter();
+        let inner = others.take_while(|step| (step.at as usize) < end);
+        self.steps.extend(inner.map(|step| Step {
+            at: at + step.at - start as u32,
             ..*step
         }));
-        self.text.push_str(&other.text);
+        self.text.push_str(&other.text[start..end]);
+    }
+
+    /// Takes away what stands behind an offset.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.text.truncate(length);
+        self.steps.retain(|step| (step.at as usize) < length);
+    }
+
+    /// Adds all of another text.
+    pub(crate) fn push_all(&mut self, other: &Self) {
+        self.push_piece(other, 0, other.text.len());
+    }
+
+    /// Adds a text that stands nowhere so; all of it is found at `span`.
+    pub(crate) fn push_for(&mut self, text: &str, span: Span) {
+        if text.is_empty() {
+            return;
+        }
+        self.steps.push(Step {
+            at: self.text.len() as u32,
+            file: span.file,
+            in_file: span.start,
+            length: Some(span.end - span.start),
+        });
+        self.text.push_str(text);
     }
 
     /// Where a piece of the text stands in its file.
     pub(crate) fn locate(&self, start: usize, end: usize) -> Span {
-        let (file, first) = self.in_file(start as u32);
+        let first = self.in_file(start as u32);
         let last = if end > start {
-            match self.in_file(end as u32 - 1) {
-                (same_file, last) if same_file == file => last + 1,
-                _ => first,
-            }
+            self.in_file(end as u32 - 1)
         } else {
-            first
+            Span {
+                end: first.start,
+                ..first
+            }
         };
+        if last.file != first.file {
+            return first;
+        }
         Span {
-            file,
-            start: first,
-            end: last.max(first),
+            file: first.file,
+            start: first.start,
+            end: last.end.max(first.start),
         }
     }
 
-    fn in_file(&self, offset: u32) -> (u32, u32) {
+    /// Where the byte at an offset stands in its file.
+    fn in_file(&self, offset: u32) -> Span {
         let after = self.steps.partition_point(|step| step.at <= offset);
         match after.checked_sub(1).and_then(|index| self.steps.get(index)) {
-            Some(step) => (step.file, step.in_file + (offset - step.at)),
-            None => (self.span.file, self.span.start + offset),
+            Some(step) => {
+                let (start, length) = match step.length {
+                    Some(length) => (step.in_file, length),
+                    None => (step.in_file + (offset - step.at), 1),
+                };
+                Span {
+                    file: step.file,
+                    start,
+                    end: start + length,
+                }
+            }
+            None => Span {
+                file: self.span.file,
+                start: self.span.start + offset,
+                end: self.span.start + offset + 1,
+            },
         }
     }
 }
@@ -239,5 +332,25 @@ mod tests {
         };
         assert_eq!((letter(0), letter(2), letter(6)), ("a", "b", "c"));
         assert!(mapped.quoted);
+    }
+
+    #[test]
+    fn pieces_keep_their_places() {
+        let first = MappedText::verbatim("abcdef", 0, 10);
+        let mut whole = MappedText::assembled(Span::new(0, 10, 16));
+        whole.push_for("(", Span::new(0, 3, 5));
+        whole.push_piece(&first, 2, 5);
+        whole.push_for("xyz", Span::new(1, 7, 8));
+        whole.push_all(&MappedText::verbatim("uv", 1, 20));
+        assert_eq!(whole.text, "(cdexyzuv");
+        assert_eq!(whole.locate(0, 1), Span::new(0, 3, 5));
+        assert_eq!(whole.locate(2, 4), Span::new(0, 13, 15));
+        assert_eq!(whole.locate(5, 6), Span::new(1, 7, 8));
+        assert_eq!(whole.locate(7, 9), Span::new(1, 20, 22));
+        let mut again = MappedText::assembled(Span::default());
+        again.push_piece(&whole, 3, 8);
+        assert_eq!(again.locate(0, 1), Span::new(0, 14, 15));
+        assert_eq!(again.locate(2, 3), Span::new(1, 7, 8));
+        assert_eq!(again.locate(4, 5), Span::new(1, 20, 21));
     }
 }

@@ -1,14 +1,18 @@
 //! Output texts of rules, with tokens such as `%proc.name` for fields (Falco rules language).
 
+use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use sysflow_field::{Absence, Arg, Argument, Catalogue, FieldId, Shown, Unresolved, Value, View};
+use sysflow_field::{Arg, Catalogue, FieldId, Shown, Unresolved, Value, View};
 
 use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::json::JsonPath;
+use crate::predicate::{Question, Source};
 use crate::source::{MappedText, Span};
+use crate::transform::{Memory, Transform};
+use crate::{made, parser};
 
 /// A token that Falco has given up.
 const RETIRED: &str = "container.info";
@@ -30,7 +34,17 @@ pub struct TemplateField {
     list: bool,
     shown: Shown,
     zero: bool,
+    /// Whether it prints nothing, as it is for conditions only.
+    is_silent: bool,
     /// Cut or padded to so many characters.
+    width: Option<usize>,
+}
+
+/// A transformer in a template.
+#[derive(Clone, Debug)]
+struct TemplateCall {
+    transform: Transform,
+    list: bool,
     width: Option<usize>,
 }
 
@@ -39,6 +53,7 @@ enum Part {
     Text(String),
     /// Index of a field.
     Field(usize),
+    Call(Box<TemplateCall>),
     /// A field that this source cannot answer.
     Missing,
 }
@@ -55,12 +70,14 @@ impl<V: View> Template<V> {
     pub(crate) fn parse(
         text: &MappedText,
         dialect: Dialect,
+        constants: &[(String, String)],
         problems: &mut Vec<Diagnostic>,
     ) -> Self {
         let mut parser = Parser {
             catalogue: V::catalogue(),
             text,
             dialect,
+            constants,
             problems,
             parts: Vec::new(),
             fields: Vec::new(),
@@ -73,7 +90,7 @@ impl<V: View> Template<V> {
         }
     }
 
-    /// The fields in the text, in order; a field may come more than once.
+    /// The fields in the text, in order, with those inside transformers; a field may come more than once.
     pub fn fields(&self) -> &[TemplateField] {
         &self.fields
     }
@@ -86,7 +103,36 @@ impl<V: View> Template<V> {
                 Part::Text(text) => out.push_str(text),
                 Part::Missing => out.push_str(MISSING),
                 Part::Field(index) => self.fields[*index].render(view, out),
+                Part::Call(call) => call.render(view, out),
             }
+        }
+    }
+}
+
+impl TemplateCall {
+    fn render<V: View>(&self, view: &V, out: &mut String) {
+        let start = out.len();
+        let mut memory = Memory::default();
+        let made = memory.make(&self.transform, view);
+        let mut count = 0;
+        for value in memory
+            .values(made)
+            .take(if self.list { usize::MAX } else { 1 })
+        {
+            if self.list {
+                out.push(if count == 0 { '(' } else { ',' });
+            }
+            count += 1;
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{value}");
+        }
+        match count {
+            0 => out.push_str(MISSING),
+            _ if self.list => out.push(')'),
+            _ => {}
+        }
+        if let Some(width) = self.width {
+            fit(out, start, width);
         }
     }
 }
@@ -97,6 +143,10 @@ impl TemplateField {
         let start = out.len();
         let mut count = 0;
         let is_joined = self.shown == Shown::Joined;
+        if self.is_silent {
+            out.push_str(MISSING);
+            return;
+        }
         let mut push = |value: &Value<'_>, out: &mut String| {
             match (self.list, is_joined, count) {
                 (true, true, 1..) => out.push(' '),
@@ -152,6 +202,7 @@ struct Parser<'t, 'p> {
     catalogue: &'static Catalogue,
     text: &'t MappedText,
     dialect: Dialect,
+    constants: &'t [(String, String)],
     problems: &'p mut Vec<Diagnostic>,
     parts: Vec<Part>,
     fields: Vec<TemplateField>,
@@ -201,6 +252,13 @@ impl Parser<'_, '_> {
         if let Some(length) = self.retired(name, percent) {
             return digits + length;
         }
+        let width = width.map(|width| width.min(MAX_WIDTH));
+        if let Some(length) = self.call(name, width) {
+            return digits + length;
+        }
+        if let Some(length) = self.constant(name) {
+            return digits + length;
+        }
         let mut ends = name[..longest]
             .char_indices()
             .map(|(at, c)| at + c.len_utf8());
@@ -214,31 +272,66 @@ impl Parser<'_, '_> {
             let Ok(resolved) = self.catalogue.resolve(&name[..length]) else {
                 continue;
             };
-            let field = self.catalogue.field(resolved.id);
-            let (arg, path) = match resolved.arg {
-                Arg::Key(path) if field.argument == Argument::JsonPath => {
-                    match JsonPath::parse(&path) {
-                        Ok(path) => (Arg::None, Some(path)),
-                        Err(_) => continue,
-                    }
-                }
-                arg => (field.shown.argument(arg), None),
+            let Ok(question) = made::question(self.catalogue, Span::default(), resolved) else {
+                continue;
             };
             self.parts.push(Part::Field(self.fields.len()));
-            self.fields.push(TemplateField {
-                name: name[..length].to_owned(),
-                field: resolved.id,
-                list: field.list && arg == Arg::None && path.is_none(),
-                shown: field.shown,
-                zero: field.absence == Absence::Zero,
-                arg,
-                path,
-                width: width.map(|width| width.min(MAX_WIDTH)),
-            });
+            let field = self.field(&name[..length], question, width);
+            self.fields.push(field);
             return digits + length;
         }
         let place = self.text.locate(percent, percent + 1 + digits + longest);
         digits + self.unknown(&name[..longest], place)
+    }
+
+    fn field(&self, name: &str, question: Question, width: Option<usize>) -> TemplateField {
+        let field = self.catalogue.field(question.field);
+        let arg = field.shown.argument(question.arg);
+        TemplateField {
+            name: name.to_owned(),
+            field: question.field,
+            list: field.list && arg == Arg::None && question.path.is_none(),
+            shown: field.shown,
+            zero: question.zero,
+            is_silent: field.limits.filter_only,
+            arg,
+            path: question.path,
+            width,
+        }
+    }
+
+    /// Reads a transformer, if one stands here and compiles; gives the length of it.
+    fn call(&mut self, name: &str, width: Option<usize>) -> Option<usize> {
+        let (operand, length) = parser::leading_call(name)?;
+        let asked = made::asked(&operand, self.catalogue, Dialect::Falco).ok()?;
+        let Source::Made(transform) = asked.source else {
+            return None;
+        };
+        let mut inner = Vec::new();
+        transform.each_question(&mut |question| inner.push(question.clone()));
+        for question in inner {
+            let name = question.spelled(self.catalogue);
+            let field = self.field(&name, question, None);
+            self.fields.push(field);
+        }
+        self.parts.push(Part::Call(Box::new(TemplateCall {
+            transform,
+            list: asked.field.list,
+            width,
+        })));
+        Some(length)
+    }
+
+    /// Reads the name of a constant, if one stands here; gives the length of it.
+    fn constant(&mut self, name: &str) -> Option<usize> {
+        let rest = name.strip_prefix("static.")?;
+        let constants = self.constants.iter();
+        let fitting = constants.filter(|(known, _)| rest.starts_with(known.as_str()));
+        let (known, value) = fitting.max_by_key(|(known, _)| known.len())?;
+        let length = "static.".len() + known.len();
+        let value = value.clone();
+        self.literal(&value);
+        Some(length)
     }
 
     /// `%container.info` once stood for a text put together by Falco; it is taken out of the output.
@@ -308,7 +401,7 @@ mod tests {
     fn rendered(text: &str, dialect: Dialect) -> (String, usize) {
         let mut problems = Vec::new();
         let mapped = MappedText::verbatim(text, 0, 0);
-        let template = Template::<Toy>::parse(&mapped, dialect, &mut problems);
+        let template = Template::<Toy>::parse(&mapped, dialect, &[], &mut problems);
         let toy = Toy {
             kind: 2,
             exe: "curl".into(),

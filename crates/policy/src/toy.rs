@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use sysflow_field::{
-    Absence, Alias, Arg, Argument, Catalogue, Field, FieldId, Foreign, KindSet, Role, Type, Value,
-    View,
+    Absence, Alias, Arg, Argument, Catalogue, Field, FieldId, Foreign, KindSet, Limits, Role, Type,
+    Value, View,
 };
 
 const BASE: Field = Field {
@@ -18,6 +18,7 @@ const BASE: Field = Field {
     kinds: KindSet::ALL,
     domain: &[],
     shown: sysflow_field::Shown::AsIs,
+    limits: Limits::NONE,
     doc: "",
 };
 
@@ -89,6 +90,27 @@ static CATALOGUE: Catalogue = Catalogue {
             list: true,
             ..field("proc.ports", Type::Int)
         },
+        Field {
+            absence: Absence::Missing,
+            list: true,
+            limits: Limits {
+                whole_list: true,
+                no_right_side: true,
+                ..Limits::NONE
+            },
+            ..field("proc.anames", Type::Text)
+        },
+        Field {
+            absence: Absence::Missing,
+            ..field("evt.buffer", Type::Bytes)
+        },
+        Field {
+            list: true,
+            kinds: KindSet(4),
+            absence: Absence::Missing,
+            limits: Limits::FILTER,
+            ..field("fd.net", Type::Net)
+        },
     ],
     aliases: &[Alias {
         name: "evt.type",
@@ -101,6 +123,7 @@ static CATALOGUE: Catalogue = Catalogue {
     kinds: &["PE", "FF", "NF"],
     operations: OPERATIONS,
     other_operations: None,
+    is_operation: None,
     default_prefix: "sf.",
     keys: sysflow_field::Keys::ANY,
 };
@@ -157,18 +180,22 @@ impl Toy {
             } else {
                 b""
             })],
-            8 if is_network => self.addresses.iter().copied().map(Value::Ip).collect(),
-            8 => vec![],
+            8 | 18 if is_network => self.addresses.iter().copied().map(Value::Ip).collect(),
+            8 | 18 => vec![],
             9 => vec![Value::Int(if is_network { self.port } else { 0 })],
             10 => vec![Value::Int(if is_network { self.proto } else { 0 })],
-            11 => vec![Value::Text(self.message.as_bytes())],
+            11 | 17 => vec![Value::Text(self.message.as_bytes())],
             12 => vec![Value::Int(self.time)],
             13 => vec![Value::Int(self.lasted)],
             14 => {
                 let name = self.parent_name.iter();
                 name.map(|name| Value::Text(name.as_bytes())).collect()
             }
-            _ => self.ports.iter().copied().map(Value::Int).collect(),
+            15 => self.ports.iter().copied().map(Value::Int).collect(),
+            _ => {
+                let names = self.ancestors.iter();
+                names.map(|name| Value::Text(name.as_bytes())).collect()
+            }
         }
     }
 }

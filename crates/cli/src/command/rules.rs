@@ -27,10 +27,22 @@ pub struct Arguments {
 enum Command {
     /// Tell everything that is wrong with rule files
     ///
-    /// The exit code is 0 when there are no errors and 1 when there are.
-    Check(Paths),
+    /// The exit code is 0 when there are no errors and 1 when there are. Errors and warnings bear Falco's
+    /// codes beside ours. Notes tell what is not wrong: rules that never match, that say what others say or
+    /// that cost much, names that nothing uses, and what Falco would refuse.
+    Check(Check),
     /// List the rules that load
     List(Paths),
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    paths: Paths,
+
+    /// Errors and warnings only
+    #[arg(long)]
+    no_notes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -47,16 +59,22 @@ struct Paths {
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
     match &arguments.command {
-        Command::Check(paths) => check(paths, colour),
+        Command::Check(wanted) => check(&wanted.paths, wanted.no_notes, colour),
         Command::List(paths) => list(paths, colour),
     }
 }
 
-fn check(paths: &Paths, colour: ColourChoice) -> Result<ExitCode, Failure> {
+fn check(paths: &Paths, no_notes: bool, colour: ColourChoice) -> Result<ExitCode, Failure> {
     let (rules, problems) = load(paths)?;
     let mut out = Output::to(None)?;
     let counts = rules.counts();
     let loaded = rules.rules().len();
+    let hints = if no_notes {
+        Diagnostics::default()
+    } else {
+        problems.hints()
+    };
+    let in_falco = problems.falco_result();
     if paths.json {
         let object = json!({
             "rules": counts.rules,
@@ -67,20 +85,40 @@ fn check(paths: &Paths, colour: ColourChoice) -> Result<ExitCode, Failure> {
             "errors": problems.errors(),
             "warnings": problems.warnings(),
             "problems": problems.to_json(),
+            "notes": hints.to_json(),
+            "falco": problems.falco_json(),
         });
         writeln!(out.buffer, "{object}")?;
     } else {
         let styled = colour.wanted(stdout().is_terminal());
         out.buffer
             .extend_from_slice(problems.render(styled, terminal_width()).as_bytes());
+        if !hints.is_empty() {
+            let rendered = hints.render(styled, terminal_width());
+            if !problems.is_empty() {
+                writeln!(out.buffer)?;
+            }
+            out.buffer.extend_from_slice(rendered.as_bytes());
+        }
+        if let Some((code, problem)) = &in_falco.error {
+            let (start, _) = problems.positions(problem.span());
+            writeln!(
+                out.buffer,
+                "Falco itself would refuse {} with {}, because of line {}",
+                problems.file_name(problem.span()),
+                code.name(),
+                start.line
+            )?;
+        }
         let (rules, macros, lists, drops) =
             (counts.rules, counts.macros, counts.lists, counts.drops);
         writeln!(
             out.buffer,
             "{loaded} of {rules} rules load ({macros} macros, {lists} lists, {drops} drops): \
-             {} errors, {} warnings",
+             {} errors, {} warnings, {} notes",
             problems.errors(),
-            problems.warnings()
+            problems.warnings(),
+            hints.iter().count()
         )?;
     }
     out.flush()?;

@@ -2,7 +2,7 @@
 
 use std::iter::successors;
 
-use sysflow_field::{Arg, Argument, Shown, Value};
+use sysflow_field::{Arg, Argument, Limits, Shown, Value};
 
 use super::EventView;
 use super::process::{arguments, variable, write_command, write_joined};
@@ -31,25 +31,25 @@ event_fields! {
         => value |v| Some(Value::Text(&v.ancestor(1)?.exe_path));
     PROC_PCMDLINE = "proc.pcmdline": Text, "Short name and arguments of the parent."
         => text |v, out| { let parent = v.ancestor(1)?; write_command(&parent.comm, parent, false, out); Some(()) };
-    PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined },
+    PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
         "Short names of the ancestors; with a position one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.comm)));
-    PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined },
+    PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
         "argv[0] of the ancestors; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.exe)));
-    PROC_AEXEPATH = "proc.aexepath": Path { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined },
+    PROC_AEXEPATH = "proc.aexepath": Path { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
         "Executables of the ancestors; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.exe_path)));
-    PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex, shown: Shown::At(0) },
+    PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex, shown: Shown::At(0), limits: Limits::LEFT_SIDE },
         "Process ids of the ancestors; with a position of one of them, 0 being the process itself. Texts show that one."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Int(thread.pid)));
-    PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined },
+    PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
         "Short names and arguments of the ancestors; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.text(|out| {
             write_command(&thread.comm, thread, false, out);
             Some(())
         }));
-    PROC_AARGS = "proc.aargs": Text { argument: Argument::OptionalIndex },
+    PROC_AARGS = "proc.aargs": Text { argument: Argument::OptionalIndex, limits: Limits::LEFT_SIDE },
         "Arguments of all ancestors, joined with blanks; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| match arg {
             Arg::Index(_) => v.each_ancestor(arg, |thread| emit.text(|out| {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sysflow_field::{Absence, Argument, Field, KindSet, Role, Shown, Type, Value};
+use sysflow_field::{Absence, Argument, Field, KindSet, Limits, Role, Shown, Type, Value};
 
 use super::buffer::with_buffer;
 
@@ -17,6 +17,7 @@ pub(super) const BASE: Field = Field {
     kinds: KindSet::ALL,
     domain: &[],
     shown: Shown::AsIs,
+    limits: Limits::NONE,
     doc: "",
 };
 

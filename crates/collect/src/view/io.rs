@@ -7,7 +7,7 @@ use super::EventView;
 use crate::state::descriptor::Kind;
 
 event_fields! {
-    EVT_BUFFER = "evt.buffer": Text, "First bytes of what was read or written."
+    EVT_BUFFER = "evt.buffer": Bytes, "First bytes of what was read or written."
         => value |v| match v.arguments.named("data")? {
             RawValue::Bytes(data) if v.moves_data() => Some(Value::Text(data)),
             _ => None,

@@ -159,6 +159,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
     kinds: names::KINDS,
     operations: operations::ALL,
     other_operations: Some(operations::OTHERS),
+    is_operation: Some(operations::is_operation),
     default_prefix: "",
     keys: Keys {
         field: reach::field_for,

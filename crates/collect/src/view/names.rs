@@ -52,14 +52,7 @@ const fn alias(name: &'static str, target: &'static str) -> Alias {
 }
 
 /// Names that stand for a field.
-pub(super) const ALIASES: &[Alias] = &[
-    alias("fd.proto", "fd.port"),
-    alias("fd.net", "fd.ip"),
-    alias("fd.cnet", "fd.cip"),
-    alias("fd.snet", "fd.sip"),
-    alias("fd.lnet", "fd.lip"),
-    alias("fd.rnet", "fd.rip"),
-];
+pub(super) const ALIASES: &[Alias] = &[alias("fd.proto", "fd.port")];
 
 const fn foreign(name: &'static str, reason: &'static str) -> Foreign {
     Foreign { name, reason }

@@ -1,5 +1,7 @@
 //! Operations, for indexes of rules: each has a bit, alone or with its like.
 
+use sysflow_scap::{events, system_call_name};
+
 /// The bit of all operations that have none of their own.
 pub(super) const OTHERS: u64 = 1 << 63;
 
@@ -150,6 +152,51 @@ pub(super) fn bit_of(name: &str) -> u64 {
         Err(_) => OTHERS,
     }
 }
+
+/// Calls that the kernels of 32-bit and of other machines have beside those of x86-64.
+const OTHER_CALLS: &[&str] = &[
+    "_llseek",
+    "_newselect",
+    "fadvise64_64",
+    "fcntl64",
+    "fstat64",
+    "fstatat64",
+    "fstatfs64",
+    "ftruncate64",
+    "ipc",
+    "lstat64",
+    "mmap2",
+    "nice",
+    "recv",
+    "renameat",
+    "send",
+    "sendfile64",
+    "sigaction",
+    "sigpending",
+    "sigprocmask",
+    "sigreturn",
+    "sigsuspend",
+    "signal",
+    "socketcall",
+    "stat64",
+    "statfs64",
+    "stime",
+    "truncate64",
+    "ugetrlimit",
+    "umount",
+    "waitpid",
+];
+
+/// Whether a word names an operation: an event, a system call, or what rules ask for.
+pub(super) fn is_operation(name: &str) -> bool {
+    let is_event = || events().iter().any(|event| event.name == name);
+    let is_call = || (0..NUMBERS).any(|number| system_call_name(number) == Some(name));
+    let is_grouped = || ALL.iter().any(|(known, _)| *known == name);
+    !name.is_empty() && (is_grouped() || is_event() || is_call() || OTHER_CALLS.contains(&name))
+}
+
+/// Numbers of system calls are below this one.
+const NUMBERS: u16 = 600;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sysflow_event::network::Protocol;
-use sysflow_field::Value;
+use sysflow_field::{Limits, Value};
 
 use super::EventView;
 use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE, Role};
@@ -36,7 +36,7 @@ event_fields! {
         => value |v| v.local_and_remote().map(|(local, _)| Value::Ip(local.ip()));
     FD_RIP = "fd.rip": Ip, "Address of the other machine."
         => value |v| v.local_and_remote().map(|(_, remote)| Value::Ip(remote.ip()));
-    FD_IP = "fd.ip": Ip { list: true }, "Addresses of client and server."
+    FD_IP = "fd.ip": Ip { list: true, limits: Limits::FILTER }, "Addresses of client and server."
         => each |v, _, emit| {
             for end in [v.client(), v.server()].into_iter().flatten() {
                 emit.value(Value::Ip(end.ip()));
@@ -50,7 +50,22 @@ event_fields! {
         => value |v| v.local_and_remote().map(|(local, _)| Value::Int(local.port().into()));
     FD_RPORT = "fd.rport": Port, "Port of the other machine."
         => value |v| v.local_and_remote().map(|(_, remote)| Value::Int(remote.port().into()));
-    FD_PORT = "fd.port": Port { list: true }, "Ports of client and server."
+    FD_CNET = "fd.cnet": Net { limits: Limits::FILTER }, "Address of the client, to be compared with networks."
+        => value |v| v.client().map(|end| Value::Ip(end.ip()));
+    FD_SNET = "fd.snet": Net { limits: Limits::FILTER }, "Address of the server, to be compared with networks."
+        => value |v| v.server().map(|end| Value::Ip(end.ip()));
+    FD_LNET = "fd.lnet": Net { limits: Limits::FILTER }, "Address of this machine, to be compared with networks."
+        => value |v| v.local_and_remote().map(|(local, _)| Value::Ip(local.ip()));
+    FD_RNET = "fd.rnet": Net { limits: Limits::FILTER }, "Address of the other machine, to be compared with networks."
+        => value |v| v.local_and_remote().map(|(_, remote)| Value::Ip(remote.ip()));
+    FD_NET = "fd.net": Net { list: true, limits: Limits::FILTER },
+        "Addresses of client and server, to be compared with networks."
+        => each |v, _, emit| {
+            for end in [v.client(), v.server()].into_iter().flatten() {
+                emit.value(Value::Ip(end.ip()));
+            }
+        };
+    FD_PORT = "fd.port": Port { list: true, limits: Limits::FILTER }, "Ports of client and server."
         => each |v, _, emit| {
             for end in [v.client(), v.server()].into_iter().flatten() {
                 emit.value(Value::Int(end.port().into()));

@@ -1,15 +1,24 @@
 //! From the text of a condition to its [`Expression`]: a Pratt parser that goes on after an error.
 
+mod call;
 mod values;
 
+pub(crate) use call::leading_call;
+pub(crate) use values::is_name;
+
+use self::call::Called;
 use crate::Dialect;
-use crate::ast::{Check, Expression, Operand, OperandKind, Operator, Right};
+use crate::ast::{Check, Expression, Operand, OperandKind, Operator, Right, Transformer};
 use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::falco::FalcoCode;
 use crate::lexer::{Expect, Lexer, Token, TokenKind};
 use crate::source::{MappedText, Span};
 
 /// How deep parentheses and `not` may nest: far beyond what people write, well within the stack.
 const MAX_DEPTH: usize = 200;
+
+/// Falco takes one pair of parentheses less than this within others, behind an `and`.
+const FALCO_PARENTHESES: usize = 199;
 
 /// Binding powers: the higher, the tighter.
 const OR: u8 = 1;
@@ -22,12 +31,7 @@ pub(crate) fn parse(
     dialect: Dialect,
     problems: &mut Vec<Diagnostic>,
 ) -> Expression {
-    let mut parser = Parser {
-        lexer: Lexer::new(text, dialect),
-        dialect,
-        problems,
-        depth: 0,
-    };
+    let mut parser = Parser::new(text, dialect, problems);
     let whole = parser.expression(OR);
     loop {
         let token = parser.lexer.peek(Expect::Term);
@@ -53,6 +57,8 @@ struct Parser<'t, 'p> {
     dialect: Dialect,
     problems: &'p mut Vec<Diagnostic>,
     depth: usize,
+    /// How many parentheses are open.
+    parentheses: usize,
 }
 
 /// A problem that is being described.
@@ -82,7 +88,21 @@ impl Report<'_> {
     }
 }
 
-impl<'t> Parser<'t, '_> {
+impl<'t, 'p> Parser<'t, 'p> {
+    const fn new(
+        text: &'t MappedText,
+        dialect: Dialect,
+        problems: &'p mut Vec<Diagnostic>,
+    ) -> Self {
+        Self {
+            lexer: Lexer::new(text, dialect),
+            dialect,
+            problems,
+            depth: 0,
+            parentheses: 0,
+        }
+    }
+
     /// Parses everything that binds at least as tightly as `power`.
     fn expression(&mut self, power: u8) -> Expression {
         let left = self.prefix();
@@ -114,7 +134,18 @@ impl<'t> Parser<'t, '_> {
     fn prefix(&mut self) -> Expression {
         let token = self.lexer.peek(Expect::Term);
         match &token.kind {
-            TokenKind::Open => self.nested(&token, |parser| parser.parenthesised(&token)),
+            TokenKind::Open => {
+                self.parentheses += 1;
+                if self.parentheses == FALCO_PARENTHESES && self.dialect == Dialect::Falco {
+                    let span = self.lexer.span(&token);
+                    let message = "Falco takes no parentheses that lie so deep in others";
+                    let hint = Diagnostic::hint(Code::Falco, span, message);
+                    self.problems.push(hint.falco(FalcoCode::CompileCondition));
+                }
+                let inner = self.nested(&token, |parser| parser.parenthesised(&token));
+                self.parentheses -= 1;
+                inner
+            }
             TokenKind::Word if self.lexer.letters(&token) == "not" => {
                 self.nested(&token, |parser| {
                     parser.lexer.advance(&token);
@@ -135,8 +166,12 @@ impl<'t> Parser<'t, '_> {
             let span = self.lexer.span(token);
             let message = format!("conditions may nest {MAX_DEPTH} levels deep, not more");
             let diagnostic = Diagnostic::error(Code::TooDeep, span, message);
-            self.problems
-                .push(diagnostic.help("put a part of it into a macro"));
+            let diagnostic = diagnostic.help("put a part of it into a macro");
+            // Falco counts parentheses only.
+            self.problems.push(match token.kind {
+                TokenKind::Open => diagnostic,
+                _ => diagnostic.fine_in_falco(),
+            });
             self.lexer.advance(token);
             self.skip_all();
             return Expression::Broken;
@@ -202,8 +237,19 @@ impl<'t> Parser<'t, '_> {
             }
             return Expression::Broken;
         }
-        let left = self.operand(first);
-        self.lexer.advance(first);
+        let called = self.call(first);
+        let is_call = !matches!(called, Called::No);
+        let left = match called {
+            Called::Call(operand) => operand,
+            Called::Fault => {
+                self.skip();
+                return Expression::Broken;
+            }
+            Called::No => {
+                self.lexer.advance(first);
+                self.operand(first)
+            }
+        };
         let next = self.lexer.peek(Expect::Term);
         let letters = self.lexer.letters(&next);
         let operator = match next.kind {
@@ -223,20 +269,28 @@ impl<'t> Parser<'t, '_> {
         if ends && left.kind == OperandKind::Word {
             return Expression::Name(left);
         }
-        if next.kind == TokenKind::Open
-            && matches!(
-                left.text.as_str(),
-                "tolower" | "toupper" | "b64" | "basename" | "len" | "concat" | "join" | "getopt"
-            )
-        {
-            let message = format!("`{}(…)` is not supported yet", left.text);
-            let diagnostic = Diagnostic::error(Code::Unsupported, left.span, message);
-            self.problems.push(diagnostic);
+        if next.kind == TokenKind::Open && !is_call && left.kind == OperandKind::Word {
+            self.not_a_transformer(&left);
             self.skip();
             return Expression::Broken;
         }
         self.missing_operator(&left, &next);
         Expression::Broken
+    }
+
+    fn not_a_transformer(&mut self, word: &Operand) {
+        let text = word.text.as_str();
+        let message = format!("`{text}` is neither an operator nor a transformer");
+        let known = Transformer::ALL.map(Transformer::spelling);
+        let problem = Diagnostic::error(Code::Syntax, word.span, message);
+        let lower = text.to_lowercase();
+        self.problems.push(match nearest(text, known.into_iter()) {
+            Some(word) if word == lower => {
+                problem.help(format!("transformers are lower-case: `{word}`"))
+            }
+            Some(word) => problem.help(format!("did you mean `{word}`?")),
+            None => problem.help(format!("transformers are {}", known.join(", "))),
+        });
     }
 
     fn missing_operator(&mut self, left: &Operand, next: &Token) {
@@ -273,7 +327,7 @@ impl<'t> Parser<'t, '_> {
         } else if operator.takes_list() {
             self.list()
         } else {
-            self.value(operator).map(Right::One)
+            self.value(operator)
         };
         let Some(right) = right else {
             self.skip();

@@ -1,33 +1,73 @@
 //! The right side of a check: values, fields and lists.
 
 use super::Parser;
+use super::call::Called;
 use crate::Dialect;
-use crate::ast::{Operand, OperandKind, Operator, Right};
+use crate::ast::{Operand, OperandKind, Operator, Quantifier, Right};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::falco::FalcoCode;
 use crate::lexer::{Expect, Token, TokenKind};
 use crate::source::Span;
 
 impl Parser<'_, '_> {
-    pub(super) fn value(&mut self, operator: Operator) -> Option<Operand> {
+    /// One value or field, or several values after a quantifier.
+    pub(super) fn value(&mut self, operator: Operator) -> Option<Right> {
+        if let Some(quantifier) = self.quantifier(operator) {
+            return self.items().map(|right| match right {
+                Right::List(items, span) => Right::Quantified(quantifier, items, span),
+                other => other,
+            });
+        }
+        let operand = self.one_value(operator)?;
+        if operator.orders() && self.dialect == Dialect::Falco && !is_number(&operand) {
+            let message = format!(
+                "Falco takes only a number or a field after `{}`",
+                operator.spelling()
+            );
+            let problem = Diagnostic::hint(Code::Falco, operand.span, message);
+            self.problems
+                .push(problem.falco(FalcoCode::CompileCondition));
+        }
+        Some(Right::One(operand))
+    }
+
+    /// `oneof` and its kin before a list; nothing if none of these words stands here as such.
+    fn quantifier(&mut self, operator: Operator) -> Option<Quantifier> {
+        let word = self.lexer.peek(Expect::Value);
+        if word.kind != TokenKind::Word || operator.orders() {
+            return None;
+        }
+        let quantifier = Quantifier::parse(self.lexer.letters(&word))?;
+        self.lexer.advance(&word);
+        let next = self.lexer.peek(Expect::Value);
+        let is_list = match next.kind {
+            TokenKind::Open => true,
+            TokenKind::Word => {
+                self.dialect == Dialect::Falco
+                    && !matches!(self.lexer.letters(&next), "and" | "or" | "not")
+            }
+            _ => false,
+        };
+        if !is_list {
+            self.go_back(word.start);
+            return None;
+        }
+        Some(quantifier)
+    }
+
+    fn one_value(&mut self, operator: Operator) -> Option<Operand> {
         let token = self.lexer.peek(Expect::Value);
         let letters = self.lexer.letters(&token);
+        match self.call(&token) {
+            Called::Call(operand) => return Some(operand),
+            Called::Fault => return None,
+            Called::No => {}
+        }
         match token.kind {
             TokenKind::Word if letters == "val" => {
                 if let Some(operand) = self.field_value(&token) {
                     return Some(operand);
                 }
-            }
-            TokenKind::Word if matches!(letters, "oneof" | "anyof" | "allof") => {
-                self.lexer.advance(&token);
-                let open = self.lexer.peek(Expect::Value);
-                if open.kind == TokenKind::Open {
-                    let span = self.lexer.span(&token);
-                    let message = format!("`{letters}` is not supported yet");
-                    self.problems
-                        .push(Diagnostic::error(Code::Unsupported, span, message));
-                    return None;
-                }
-                return Some(self.operand(&token));
             }
             TokenKind::Word if letters.starts_with('[') && self.dialect == Dialect::SysFlow => {
                 self.error(&token, "a list cannot stand here")
@@ -89,16 +129,35 @@ impl Parser<'_, '_> {
             }
         }
         // It was the word `val` after all.
-        self.lexer.advance(&Token {
-            kind: TokenKind::Word,
-            start: before,
-            end: before,
-        });
+        self.go_back(before);
         None
     }
 
-    /// `(A, B)`, or a bare word that stands for a list of one.
+    fn go_back(&mut self, to: usize) {
+        self.lexer.advance(&Token {
+            kind: TokenKind::Word,
+            start: to,
+            end: to,
+        });
+    }
+
+    /// What stands behind an operator that takes a list: that, or a field.
     pub(super) fn list(&mut self) -> Option<Right> {
+        let token = self.lexer.peek(Expect::Value);
+        match self.call(&token) {
+            Called::Call(operand) => return Some(Right::One(operand)),
+            Called::Fault => return None,
+            Called::No => {}
+        }
+        let is_value = token.kind == TokenKind::Word && self.lexer.letters(&token) == "val";
+        if is_value && let Some(operand) = self.field_value(&token) {
+            return Some(Right::One(operand));
+        }
+        self.items()
+    }
+
+    /// `(A, B)`, or a bare word that stands for a list of one.
+    fn items(&mut self) -> Option<Right> {
         let open = self.lexer.peek(Expect::Value);
         match open.kind {
             TokenKind::Open => {}
@@ -106,6 +165,12 @@ impl Parser<'_, '_> {
                 self.lexer.advance(&open);
                 let item = self.operand(&open);
                 let span = item.span;
+                if self.dialect == Dialect::Falco && !is_name(&item.text) {
+                    let message = "Falco takes only a plain word for a list without parentheses";
+                    let problem = Diagnostic::hint(Code::Falco, span, message);
+                    self.problems
+                        .push(problem.falco(FalcoCode::CompileCondition));
+                }
                 return Some(Right::List(vec![item], span));
             }
             _ => {
@@ -200,4 +265,29 @@ impl Parser<'_, '_> {
             .also(open_span, "opened here")
             .finish();
     }
+}
+
+/// Whether a value reads as a number to Falco, or is a field.
+fn is_number(operand: &Operand) -> bool {
+    match operand.kind {
+        OperandKind::Quoted | OperandKind::Tuple(_) => false,
+        OperandKind::FieldValue | OperandKind::Call(_) => true,
+        OperandKind::Word => {
+            let text = operand.text.trim_start_matches(['+', '-']);
+            let hexadecimal = text.strip_prefix("0x");
+            let starts_well = text.starts_with(|first: char| first.is_ascii_digit());
+            starts_well && text.parse::<f64>().is_ok()
+                || hexadecimal.is_some_and(|digits| {
+                    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+                })
+        }
+    }
+}
+
+/// Whether a text has the form of a name of a macro.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -61,7 +61,7 @@ fn shown(arguments: &dyn RawArguments, index: usize) -> Option<String> {
         return Some(text(&names));
     }
     Some(match arguments.value(index) {
-        RawValue::Unknown | RawValue::Other => return None,
+        RawValue::Unknown | RawValue::Polled | RawValue::Other => return None,
         RawValue::Signed(number, _)
         | RawValue::Result(number)
         | RawValue::Descriptor(number)
@@ -70,7 +70,10 @@ fn shown(arguments: &dyn RawArguments, index: usize) -> Option<String> {
         RawValue::User(number)
         | RawValue::Group(number)
         | RawValue::Symbols(number, _)
-        | RawValue::Named(number) => number.to_string(),
+        | RawValue::Named(number)
+        | RawValue::Signal(number)
+        | RawValue::Signals(number) => number.to_string(),
+        RawValue::Time(ns) => ns.to_string(),
         RawValue::Text(bytes)
         | RawValue::Path(bytes)
         | RawValue::PathAt(bytes, _)

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use bstr::BStr;
-use sysflow_field::{Absence, Argument, Field, KindSet, Role, Shown, Type, Value};
+use sysflow_field::{Absence, Argument, Field, KindSet, Limits, Role, Shown, Type, Value};
 
 use crate::model::Kind;
 
@@ -18,6 +18,7 @@ pub(super) const BASE: Field = Field {
     kinds: KindSet::ALL,
     domain: &[],
     shown: Shown::AsIs,
+    limits: Limits::NONE,
     doc: "",
 };
 

@@ -54,6 +54,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
     kinds: &Kind::CODES,
     operations: names::OPERATIONS,
     other_operations: None,
+    is_operation: None,
     default_prefix: "sf.",
     keys: Keys::ANY,
 };

@@ -1,0 +1,113 @@
+//! Versions of the engine and of plugins that files of Falco's need.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::falco::ENGINE_VERSION;
+use crate::items::Plugin;
+use crate::source::MappedText;
+
+type Version = (u32, u32, u32);
+
+/// Reads `1.2.3`; what may follow the numbers does not count.
+fn version(text: &str) -> Option<Version> {
+    let core = text.split(['-', '+']).next()?;
+    let mut parts = core.split('.').map(|part| part.parse::<u32>().ok());
+    let (major, minor, patch) = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some((major, minor, patch))
+}
+
+/// Whether what is there serves what is needed.
+fn serves(there: Version, needed: Version) -> bool {
+    there.0 == needed.0 && there >= needed
+}
+
+/// What is wrong with the version of the engine that a file needs.
+pub(crate) fn engine(text: &MappedText) -> Option<Diagnostic> {
+    let plain = text.text.parse::<u32>().ok().map(|minor| (0, minor, 0));
+    let Some(needed) = plain.or_else(|| version(&text.text)) else {
+        let message = format!("`{}` is not a version", text.text);
+        let problem = Diagnostic::error(Code::Invalid, text.span, message);
+        return Some(problem.help("a version is a number, or three with dots between them"));
+    };
+    if serves(ENGINE_VERSION, needed) {
+        return None;
+    }
+    let (major, minor, patch) = ENGINE_VERSION;
+    let message = format!(
+        "this file needs the rules engine {}, and this one is {major}.{minor}.{patch}",
+        text.text
+    );
+    let problem = Diagnostic::error(Code::Requirement, text.span, message);
+    Some(problem.falco(crate::FalcoCode::Validate))
+}
+
+/// What is wrong with a plugin that a file needs, of which one of several will do.
+pub(crate) fn plugin(choice: &[Plugin], there: &[(String, String)]) -> Option<Diagnostic> {
+    for plugin in choice {
+        if version(&plugin.version.text).is_none() {
+            let message = format!("`{}` is not a version", plugin.version.text);
+            let problem = Diagnostic::error(Code::Invalid, plugin.version.span, message);
+            return Some(problem.help("a version is three numbers with dots between them"));
+        }
+    }
+    let found = choice.iter().find_map(|plugin| {
+        let mut there = there.iter();
+        let (_, version) = there.find(|(name, _)| *name == plugin.name.text)?;
+        Some((plugin, version))
+    });
+    let first = choice.first()?;
+    let Some((plugin, text)) = found else {
+        let names: Vec<&str> = choice.iter().map(|one| one.name.text.as_str()).collect();
+        let message = format!("this file needs the plugin `{}`", names.join("` or `"));
+        // Falco notices that only when it starts.
+        return Some(Diagnostic::warning(
+            Code::Requirement,
+            first.name.span,
+            message,
+        ));
+    };
+    let fits = version(text)
+        .zip(version(&plugin.version.text))
+        .is_some_and(|(there, needed)| serves(there, needed));
+    if fits {
+        return None;
+    }
+    let message = format!(
+        "this file needs the plugin `{}` {}, and here is {text}",
+        plugin.name.text, plugin.version.text
+    );
+    Some(Diagnostic::warning(
+        Code::Requirement,
+        plugin.version.span,
+        message,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(text: &str) -> bool {
+        engine(&MappedText::verbatim(text, 0, 0)).is_none()
+    }
+
+    #[test]
+    fn engines_serve_files_that_are_not_newer() {
+        assert!(needs("7") && needs("0.31.0") && needs("63") && needs("0.63.0"));
+        assert!(!needs("64") && !needs("0.63.1") && !needs("1.0.0") && !needs("x"));
+    }
+
+    #[test]
+    fn one_of_several_plugins_will_do() {
+        let plugin_of = |name: &str, version: &str| Plugin {
+            name: MappedText::verbatim(name, 0, 0),
+            version: MappedText::verbatim(version, 0, 0),
+        };
+        let there = [("b".to_owned(), "0.4.2".to_owned())];
+        let serves = |choice: &[Plugin]| plugin(choice, &there).is_none();
+        assert!(serves(&[plugin_of("a", "1.0.0"), plugin_of("b", "0.4.0")]));
+        assert!(!serves(&[plugin_of("b", "0.5.0")]));
+        assert!(!serves(&[plugin_of("b", "1.0.0")]));
+        assert!(!serves(&[plugin_of("a", "1.0.0")]));
+        assert!(!serves(&[plugin_of("b", "1")]));
+    }
+}
