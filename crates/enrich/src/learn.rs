@@ -7,6 +7,7 @@ use crate::answer::ContainerKey;
 use crate::error::Error;
 use crate::facts::{ContainerFacts, Origin, RuntimeKind};
 use crate::files;
+use crate::process::is_in_namespace_of_host;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::statistics::Counters;
@@ -110,6 +111,12 @@ impl Sources {
     fn complete(&self, facts: &mut ContainerFacts, counters: &Counters) {
         if facts.trim() {
             counters.trimmed.count();
+        }
+        if let Some(pid) = facts.pid {
+            let is_of_host = |kind| is_in_namespace_of_host(pid, kind);
+            facts.is_host_pid = facts.is_host_pid.or_else(|| is_of_host("pid"));
+            facts.is_host_network = facts.is_host_network.or_else(|| is_of_host("net"));
+            facts.is_host_ipc = facts.is_host_ipc.or_else(|| is_of_host("ipc"));
         }
         if !self.settings.with_accounts {
             return;

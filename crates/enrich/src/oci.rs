@@ -22,14 +22,20 @@ pub(crate) fn learn(facts: &mut ContainerFacts, specification: &Value, with_envi
     let namespaces = json::list(specification, "/linux/namespaces");
     if !namespaces.is_empty() {
         // A namespace that is not listed is that of the runtime, thus of the host.
+        // One that is joined may be anybody's.
         let is_of_host = |kind: &str| {
-            !namespaces
+            let mut of_kind = namespaces
                 .iter()
-                .any(|namespace| json::text(namespace, "/type") == kind)
+                .filter(|namespace| json::text(namespace, "/type") == kind);
+            match of_kind.next() {
+                None => Some(true),
+                Some(namespace) if json::text(namespace, "/path").is_empty() => Some(false),
+                Some(_) => None,
+            }
         };
-        facts.is_host_pid.get_or_insert(is_of_host("pid"));
-        facts.is_host_network.get_or_insert(is_of_host("network"));
-        facts.is_host_ipc.get_or_insert(is_of_host("ipc"));
+        facts.is_host_pid = facts.is_host_pid.or_else(|| is_of_host("pid"));
+        facts.is_host_network = facts.is_host_network.or_else(|| is_of_host("network"));
+        facts.is_host_ipc = facts.is_host_ipc.or_else(|| is_of_host("ipc"));
     }
     if facts.mounts.is_empty() {
         facts.mounts = json::list(specification, "/mounts")
@@ -185,7 +191,7 @@ mod tests {
                 {"destination": "/proc", "type": "proc", "source": "proc"},
                 {"destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "rslave", "ro"]}
             ],
-            "linux": {"maskedPaths": ["/proc/keys"], "namespaces": [{"type": "pid"}, {"type": "network"}]}
+            "linux": {"maskedPaths": ["/proc/keys"], "namespaces": [{"type": "pid"}, {"type": "network", "path": "/proc/47/ns/net"}]}
         }));
         assert_eq!((&*facts.name, facts.is_sandbox), ("shop", false));
         assert_eq!(
@@ -204,7 +210,7 @@ mod tests {
         assert!(!facts.mounts[0].is_read_write);
         assert_eq!(
             (facts.is_host_pid, facts.is_host_network, facts.is_host_ipc),
-            (Some(false), Some(false), Some(true))
+            (Some(false), None, Some(true))
         );
         assert_eq!(facts.is_privileged, Some(false));
         assert_eq!(facts.environment, ["A=1"]);
