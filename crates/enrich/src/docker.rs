@@ -31,6 +31,10 @@ pub(crate) fn facts_of(
     facts.pid = json::pid(container, "/State/Pid");
     facts.labels = json::map(container, "/Config/Labels");
     facts.mounts = json::list(container, "/Mounts").iter().map(mount).collect();
+    // Docker tells them in another order each time.
+    facts
+        .mounts
+        .sort_unstable_by(|one, other| one.destination.cmp(&other.destination));
     facts.addresses = addresses(container);
     learn_from_host_config(&mut facts, container.pointer("/HostConfig"));
     facts.health_check = health_check(&json::texts(container, "/Config/Healthcheck/Test"));

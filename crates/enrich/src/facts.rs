@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use sysflow_event::snapshot;
+
 use crate::accounts::Accounts;
+use crate::image::id_of;
 
 /// A container runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,6 +195,25 @@ impl ContainerFacts {
         }
     }
 
+    /// The id as records and rules show it: twelve digits, or the name where the runtime has no ids.
+    pub fn short_id(&self) -> &str {
+        id_of(&self.id).map_or(&*self.id, |id| &id[..SHORT_ID_LENGTH])
+    }
+
+    /// What records keep of it.
+    pub fn snapshot(&self) -> snapshot::Container<'_> {
+        snapshot::Container {
+            id: self.short_id().as_bytes(),
+            name: self.name.as_bytes(),
+            image: self.image.repository.as_bytes(),
+            image_tag: self.image.tag.as_bytes(),
+            image_id: self.image.id.as_bytes(),
+            kind: self.kind.sysflow_type(),
+            is_privileged: self.is_privileged.unwrap_or_default(),
+            pod_id: self.pod.as_ref().map(|pod| pod.id.as_bytes()),
+        }
+    }
+
     /// Drops what is beyond the bounds: whoever makes containers must not fill our memory. Tells whether anything was.
     pub(crate) fn trim(&mut self) -> bool {
         let mut is_trimmed = trim_map(&mut self.labels);
@@ -233,6 +255,8 @@ impl ContainerFacts {
     }
 }
 
+/// Digits of an id that name the container in records.
+const SHORT_ID_LENGTH: usize = 12;
 /// Most bytes of a name.
 const MOST_TEXT: usize = 4096;
 /// Most entries of a list, and most bytes in it.
@@ -268,6 +292,22 @@ fn trim_map(map: &mut BTreeMap<String, String>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_keep_the_short_id() {
+        let id = "0123456789abcdef".repeat(4);
+        let mut facts = ContainerFacts::new(&id, RuntimeKind::Podman, Origin::Files);
+        facts.image = Image::parse("registry.test/shop:3");
+        let kept = facts.snapshot();
+        assert_eq!((kept.id, kept.kind), (&b"0123456789ab"[..], 11));
+        assert_eq!(
+            (kept.image, kept.image_tag),
+            (&b"registry.test/shop"[..], &b"3"[..])
+        );
+        assert_eq!((kept.is_privileged, kept.pod_id), (false, None));
+        let facts = ContainerFacts::new("by-name", RuntimeKind::Lxc, Origin::Files);
+        assert_eq!(facts.short_id(), "by-name");
+    }
 
     #[test]
     fn what_is_beyond_the_bounds_is_dropped() {

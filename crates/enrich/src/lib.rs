@@ -35,6 +35,8 @@
 //! # }
 //! ```
 //!
+//! [`ContainerFacts::snapshot`] is what collection takes of the facts.
+//!
 //! - [`cgroup`](container_of_cgroup): from paths of control groups to containers.
 //! - `facts`, `image`: what is known. `answer`: questions and answers.
 //! - `enricher`, `worker`, `cache`, `learn`: the thread, what it asks when, what it remembers.

@@ -13,7 +13,8 @@ use sysflow_enrich::{
 
 use self::kubelet::Kubelet;
 use crate::world::{
-    Daemon, Finally, LONG, World, is_in, learn, no_directories, run, wait_for_end, watch,
+    Daemon, Finally, LONG, World, is_in, learn, learn_running, no_directories, run, wait_for_end,
+    watch,
 };
 
 const IMAGE: &str = "registry.test/shop:3";
@@ -119,6 +120,8 @@ fn containerd_tells_of_pods() {
         let (facts, first, complete) = learn(&enricher, &sight);
         eprintln!("CRI: something known after {first:?}, all after {complete:?}");
         start.join().unwrap();
+        let running = learn_running(&settings(&world), &sight);
+        eprintln!("CRI: a running one known after {running:?}");
         assert_eq!((&*facts.id, facts.is_sandbox), (&*container, false));
         check(&facts, &source);
         assert_eq!(
@@ -138,6 +141,12 @@ fn containerd_tells_of_pods() {
         sight
     });
 
+    let statistics = enricher.statistics();
+    assert_eq!(
+        (statistics.runtimes_refused, statistics.runtimes_unreachable),
+        (0, 0)
+    );
+
     // The runtime goes away and comes back; its containers live on.
     running.take();
     enricher.forget(sight.key.clone());
@@ -149,8 +158,7 @@ fn containerd_tells_of_pods() {
     check(&facts, &source);
     kubelet.remove_pod(&sandbox);
     wait_for_end(&enricher, &sight.key);
-    let statistics = enricher.statistics();
-    assert_eq!((statistics.runtimes_refused, statistics.malformed), (0, 0));
+    assert_eq!(enricher.statistics().malformed, 0);
 
     // Asked at last, the runtime says that it knows it no longer.
     let mut impatient = settings(&world);

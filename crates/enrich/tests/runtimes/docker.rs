@@ -10,7 +10,8 @@ use sysflow_enrich::{
 };
 
 use crate::world::{
-    Daemon, Finally, LONG, World, is_in, learn, no_directories, run, wait_for_end, watch,
+    Daemon, Finally, LONG, World, is_in, learn, learn_running, no_directories, run, wait_for_end,
+    watch,
 };
 
 fn client(world: &World) -> Command {
@@ -106,6 +107,8 @@ fn docker_tells_of_its_containers() {
         let (facts, first, complete) = learn(&enricher, &sight);
         eprintln!("docker: something known after {first:?}, all after {complete:?}");
         assert!(made.wait().unwrap().success());
+        let running = learn_running(&settings(&world, no_directories()), &sight);
+        eprintln!("docker: a running one known after {running:?}");
         assert_eq!((&*facts.id, &*facts.name), (&*sight.key.id, "one"));
         assert_eq!(
             (facts.kind, facts.origin),

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use sysflow_enrich::{Answer, ContainerFacts, ContainerKey, Directories, Enricher};
+use sysflow_enrich::{Answer, ContainerFacts, ContainerKey, Directories, Enricher, Settings};
 use tempfile::TempDir;
 
 /// Longest time that anything may take.
@@ -298,6 +298,17 @@ pub(crate) fn learn(enricher: &Enricher, sight: &Sight) -> (ContainerFacts, Dura
             None => panic!("{:?} stays unknown: {:?}", sight.key, enricher.statistics()),
         }
     }
+}
+
+/// How long it takes to learn about a container that runs.
+pub(crate) fn learn_running(settings: &Settings, sight: &Sight) -> Duration {
+    let enricher = Enricher::start(settings.clone()).unwrap();
+    let sight = Sight {
+        key: sight.key.clone(),
+        at: Instant::now(),
+        ..*sight
+    };
+    learn(&enricher, &sight).2
 }
 
 /// Waits until a container is told to have ended.

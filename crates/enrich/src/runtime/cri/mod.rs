@@ -1,5 +1,6 @@
 //! Asking containerd and CRI-O by gRPC.
 
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -188,6 +189,8 @@ impl Cri {
         match status.code() {
             Code::NotFound | Code::Unimplemented => Ok(()),
             Code::Unavailable => Err(unreachable(&self.path, &status.message())),
+            // It is ours, not the runtime's: the connection broke.
+            _ if status.source().is_some() => Err(unreachable(&self.path, status)),
             _ => Err(Error::Refused {
                 path: self.path.clone(),
                 reason: status.to_string(),
