@@ -10,6 +10,9 @@
 //! - A container that is not known yet is asked about again, with growing pauses.
 //! - Everything is bounded: questions, answers, containers, and what is kept of each.
 //!
+//! Root may ask runtimes. The processes of the host must be seen in `/proc`: by its first process it is known that a
+//! container lives.
+//!
 //! ```no_run
 //! use std::time::Duration;
 //! use sysflow_enrich::{Answer, Enricher, Settings, container_of_cgroup};

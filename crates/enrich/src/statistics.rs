@@ -13,6 +13,13 @@ macro_rules! counters {
             $($(#[$meaning])* pub $name: u64,)*
         }
 
+        impl Statistics {
+            /// All counters by name, for metrics.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: Counter,)*
@@ -82,5 +89,22 @@ impl Counters {
             Error::File { .. } | Error::TooLong { .. } | Error::Start(_) => &self.files_unreadable,
         }
         .count();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_read_by_name() {
+        let counters = Counters::default();
+        counters.count_error(&Error::Timeout {
+            path: "/run/x".into(),
+        });
+        let statistics = counters.read();
+        assert_eq!(statistics.runtimes_slow, 1);
+        let counted: Vec<_> = statistics.named().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(counted, [("runtimes_slow", 1)]);
     }
 }

@@ -207,6 +207,11 @@ impl Worker {
         let Some(mut waiting) = self.waiting.remove(&key) else {
             return;
         };
+        let known = self.cache.get(&key).map(|known| known.facts.clone());
+        // Nor is more about one that had to make room.
+        if waiting.is_known && known.is_none() {
+            return;
+        }
         waiting.attempts += 1;
         let settings = &self.sources.settings;
         let age = waiting.asked.elapsed();
@@ -214,7 +219,6 @@ impl Worker {
         let is_over = match learnt.facts {
             Some(facts) => {
                 waiting.is_known = true;
-                let known = self.cache.get(&key).map(|known| known.facts.clone());
                 if known.is_none_or(|known| facts != *known && !is_less(&facts, &known)) {
                     let facts = Arc::new(facts);
                     if self.cache.insert(key.clone(), facts.clone()) {

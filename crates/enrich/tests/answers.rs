@@ -25,19 +25,28 @@ struct Fake {
 
 impl Fake {
     fn new() -> Self {
-        let fake = Self {
+        let fake = Self::absent();
+        fake.listen();
+        fake
+    }
+
+    /// One that does not listen yet.
+    fn absent() -> Self {
+        Self {
             directory: tempfile::tempdir().unwrap(),
             answers: Arc::default(),
-        };
-        let listener = UnixListener::bind(fake.socket()).unwrap();
-        let answers = fake.answers.clone();
+        }
+    }
+
+    fn listen(&self) {
+        let listener = UnixListener::bind(self.socket()).unwrap();
+        let answers = self.answers.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let answers = answers.clone();
                 std::thread::spawn(move || serve(&stream.unwrap(), &answers));
             }
         });
-        fake
     }
 
     fn socket(&self) -> PathBuf {
@@ -69,7 +78,7 @@ impl Fake {
                 containers_storage: Vec::new(),
                 oci_states: Vec::new(),
             },
-            timeout: Duration::from_millis(200),
+            timeout: LONG,
             first_pause: Duration::from_millis(5),
             longest_pause: Duration::from_millis(50),
             patience: Duration::from_millis(500),
@@ -157,6 +166,44 @@ fn an_unknown_container_is_told_once_and_may_be_known_later() {
 }
 
 #[test]
+fn a_container_that_the_runtime_forgot_has_ended() {
+    let fake = Fake::new();
+    // Its first process is not known.
+    fake.knows(&id(1), "one", "2024-01-01T00:00:00Z");
+    let enricher = Enricher::start(Settings {
+        sweep: Duration::from_millis(50),
+        ..fake.settings()
+    })
+    .unwrap();
+    assert!(enricher.look_up(key(1), None));
+    assert_eq!(name_of(enricher.wait(LONG)).unwrap(), "one");
+    assert_eq!(enricher.wait(SHORT), None);
+    fake.says(&id(1), &response("404 Not Found", "{}"));
+    assert_eq!(enricher.wait(LONG), Some(Answer::Ended(key(1))));
+    assert_eq!(enricher.statistics().answers_ended, 1);
+}
+
+#[test]
+fn a_runtime_that_comes_back_adds_to_what_files_told() {
+    let fake = Fake::absent();
+    let files = fake.directory.path().join("containers").join(id(1));
+    std::fs::create_dir_all(&files).unwrap();
+    let file = format!(r#"{{"ID":"{}","Name":"/of-files"}}"#, id(1));
+    std::fs::write(files.join("config.v2.json"), file).unwrap();
+    fake.knows(&id(1), "of-runtime", "2024-01-01T00:00:00Z");
+    let mut settings = fake.settings();
+    settings.sweep = Duration::from_millis(50);
+    settings.directories.docker = vec![fake.directory.path().into()];
+    let enricher = Enricher::start(settings).unwrap();
+    assert!(enricher.look_up(key(1), None));
+    assert_eq!(name_of(enricher.wait(LONG)).unwrap(), "of-files");
+    assert_eq!(enricher.wait(SHORT), None);
+    fake.listen();
+    assert_eq!(name_of(enricher.wait(LONG)).unwrap(), "of-runtime");
+    assert_eq!(enricher.wait(SHORT), None);
+}
+
+#[test]
 fn failures_are_counted_by_kind() {
     let fake = Fake::new();
     let enricher = Enricher::start(fake.settings()).unwrap();
@@ -188,7 +235,11 @@ fn failures_are_counted_by_kind() {
 #[test]
 fn a_runtime_that_hangs_is_left_alone_for_a_while() {
     let fake = Fake::new();
-    let enricher = Enricher::start(fake.settings()).unwrap();
+    let enricher = Enricher::start(Settings {
+        timeout: Duration::from_millis(200),
+        ..fake.settings()
+    })
+    .unwrap();
     fake.says(&id(1), "hang");
     let start = Instant::now();
     assert!(enricher.look_up(key(1), None));
