@@ -630,6 +630,8 @@ fn an_unknown_user_has_no_name_of_another() {
         machine.collector.snapshot(&Snapshot::User(User {
             uid: 5,
             name: b"www",
+            home: b"",
+            shell: b"",
             container: b"",
             is_removed: false,
         }));
@@ -711,6 +713,8 @@ const SCENES: &[(&str, Scene)] = &[
         let named = User {
             uid: 5,
             name: b"www",
+            home: b"",
+            shell: b"",
             container: b"",
             is_removed: false,
         };
