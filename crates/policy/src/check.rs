@@ -2,7 +2,7 @@
 //!
 //! Values are fitted to the types of fields in [`fit`](crate::fit).
 
-use sysflow_field::{Absence, Argument, Field, Resolved, Unresolved};
+use sysflow_field::{Absence, Field, Resolved, Unresolved};
 
 use crate::Dialect;
 use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right};
@@ -111,7 +111,7 @@ impl Compiler {
             self.warn(scope, hint.help("leave this check out"));
         }
         let text = &check.left.text;
-        if left.field.argument == Argument::Key
+        if matches!(left.field.name, "evt.arg" | "evt.rawarg")
             && check.left.kind == OperandKind::Word
             && matches!(&left.source, Source::Field(question) if question.path.is_none())
         {

@@ -31,6 +31,7 @@ use crate::sink::{Context, RecordSink};
 use crate::source::Observer;
 use crate::state::accounts::Accounts;
 use crate::state::container_facts::ContainerFacts;
+use crate::state::dns::Names;
 use crate::state::groups::Groups;
 use crate::state::interfaces::Interfaces;
 use crate::state::thread::{Thread, Threads, UNKNOWN};
@@ -68,6 +69,7 @@ pub struct Collector<S> {
     interfaces: Interfaces,
     /// For views, as is the next.
     container_facts: ContainerFacts,
+    names: Names,
     shown: Shown,
     host_name: Vec<u8>,
     listening_ports: HashSet<u16>,
@@ -120,6 +122,7 @@ impl<S: RecordSink> Collector<S> {
             accounts: Accounts::default(),
             interfaces: Interfaces::default(),
             container_facts: ContainerFacts::default(),
+            names: Names::default(),
             shown: Shown::default(),
             host_name: Vec::new(),
             listening_ports: HashSet::new(),
@@ -405,6 +408,7 @@ impl<S: RecordSink> Observer for Collector<S> {
         self.accounts = Accounts::default();
         self.interfaces = Interfaces::default();
         self.container_facts.clear();
+        self.names.clear();
         self.shown = Shown::default();
         self.host_name.clear();
         self.listening_ports.clear();

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use sysflow_event::network::{Direction, Protocol};
 use sysflow_event::raw::{Origin, RawArguments, RawValue};
 use sysflow_event::{Event, Fd, Operation, Phase};
 
 use super::Collector;
 use crate::sink::RecordSink;
 use crate::state::descriptor::Ends;
+use crate::state::dns;
 use crate::state::thread::Details;
 use crate::text::Text;
 use crate::view::{EventView, descriptor_of};
@@ -34,6 +36,7 @@ impl<S: RecordSink> Collector<S> {
             .flatten();
         self.apply(event);
         if is_shown {
+            self.learn_names(event);
             self.note_details(event, arguments);
             let after = self.name_of_descriptor(event, arguments);
             if self.shown.first == 0 {
@@ -48,6 +51,7 @@ impl<S: RecordSink> Collector<S> {
                 accounts: &self.accounts,
                 interfaces: &self.interfaces,
                 container_facts: &self.container_facts,
+                names: &self.names,
                 since: self.shown,
                 tables: &self.tables,
                 host_name: &self.host_name,
@@ -70,6 +74,30 @@ impl<S: RecordSink> Collector<S> {
                 self.has_snapshot
             }
             _ => event.phase == Phase::End || arguments.class().origin != Origin::SystemCall,
+        }
+    }
+
+    /// Learns names of addresses from what a name server has sent.
+    fn learn_names(&mut self, event: &Event<'_>) {
+        let Operation::Transfer(transfer) = &event.operation else {
+            return;
+        };
+        if transfer.direction != Direction::In {
+            return;
+        }
+        let (Some(fd), Some(data)) = (transfer.fd, transfer.data) else {
+            return;
+        };
+        let table = self.threads.descriptors(event.tid);
+        let socket = table.and_then(|table| table.get(fd));
+        let is_server = |port: u16| port == dns::PORT;
+        let is_answer = socket.is_some_and(|socket| {
+            socket.protocol == Protocol::Udp
+                && (is_server(socket.ends.source.port())
+                    || is_server(socket.ends.destination.port()))
+        });
+        if is_answer {
+            self.names.learn(data);
         }
     }
 

@@ -48,6 +48,7 @@ use crate::collector::Shown;
 use crate::state::accounts::Accounts;
 use crate::state::container_facts::ContainerFacts;
 use crate::state::descriptor::{Descriptor, Kind};
+use crate::state::dns::Names;
 use crate::state::groups::Groups;
 use crate::state::interfaces::Interfaces;
 use crate::state::thread::{Thread, Threads};
@@ -64,6 +65,7 @@ pub struct EventView<'a> {
     pub(crate) accounts: &'a Accounts,
     pub(crate) interfaces: &'a Interfaces,
     pub(crate) container_facts: &'a ContainerFacts,
+    pub(crate) names: &'a Names,
     pub(crate) since: Shown,
     pub(crate) tables: &'a Tables,
     pub(crate) host_name: &'a [u8],

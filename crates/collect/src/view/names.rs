@@ -58,8 +58,6 @@ const fn foreign(name: &'static str, reason: &'static str) -> Foreign {
     Foreign { name, reason }
 }
 
-const DNS: &str = "needs names of addresses";
-
 /// Fields of Falco that no capture answers. Each covers the names below it.
 pub(super) const FOREIGN: &[Foreign] = &[
     foreign(
@@ -69,10 +67,6 @@ pub(super) const FOREIGN: &[Foreign] = &[
     foreign("evt.pluginname", "belongs to events of plugins"),
     foreign("evt.plugininfo", "belongs to events of plugins"),
     foreign("evt.infra", "belongs to events of a retired kind"),
-    foreign("fd.cip.name", DNS),
-    foreign("fd.sip.name", DNS),
-    foreign("fd.lip.name", DNS),
-    foreign("fd.rip.name", DNS),
     foreign(
         "thread.cpu",
         "needs the notices of two seconds about a thread, of which Falco keeps the first",

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sysflow_event::network::Protocol;
-use sysflow_field::{Limits, Value};
+use sysflow_field::{Limits, Shown, Value};
 
 use super::EventView;
 use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE, Role};
@@ -71,6 +71,22 @@ event_fields! {
                 emit.value(Value::Int(end.port().into()));
             }
         };
+    FD_CIP_NAME = "fd.cip.name": Text { list: true, limits: Limits::LEFT_SIDE, shown: Shown::Joined },
+        "Names of the client's address, as name servers told them to programs of this machine."
+        => each |v, _, emit| v.each_name(v.client(), |name| emit.value(Value::Text(name)));
+    FD_SIP_NAME = "fd.sip.name": Text { list: true, limits: Limits::LEFT_SIDE, shown: Shown::Joined },
+        "Names of the server's address, as name servers told them to programs of this machine."
+        => each |v, _, emit| v.each_name(v.server(), |name| emit.value(Value::Text(name)));
+    FD_LIP_NAME = "fd.lip.name": Text { list: true, limits: Limits::LEFT_SIDE, shown: Shown::Joined },
+        "Names of this machine's address, as name servers told them to programs of this machine."
+        => each |v, _, emit| {
+            v.each_name(v.local_and_remote().map(|ends| ends.0), |name| emit.value(Value::Text(name)));
+        };
+    FD_RIP_NAME = "fd.rip.name": Text { list: true, limits: Limits::LEFT_SIDE, shown: Shown::Joined },
+        "Names of the other machine's address, as name servers told them to programs of this machine."
+        => each |v, _, emit| {
+            v.each_name(v.local_and_remote().map(|ends| ends.1), |name| emit.value(Value::Text(name)));
+        };
     FD_CPROTO = "fd.cproto": Text, "Port of the client as text; empty for a socket that listens."
         => each |v, _, emit| if let Some(port) = v.client_port_text() {
             port.with_text(|text| emit.value(Value::Text(text)));
@@ -118,6 +134,15 @@ fn is_connected(descriptor: &Descriptor) -> bool {
 }
 
 impl EventView<'_> {
+    fn each_name(&self, end: Option<SocketAddr>, mut each: impl FnMut(&[u8]) -> bool) {
+        let names = end.map_or(&[][..], |end| self.names.of(end.ip()));
+        for name in names {
+            if each(name) {
+                return;
+            }
+        }
+    }
+
     fn ends(&self) -> Option<&Descriptor> {
         self.descriptor()
             .filter(|descriptor| is_internet(descriptor) && descriptor.ends != Ends::NOWHERE)
