@@ -21,44 +21,48 @@ static __always_inline struct file *file_of(int fd)
 
 	if (fd < 0 || !files)
 		return NULL;
-	table = BPF_CORE_READ(files, fdt);
-	if ((u32)fd >= BPF_CORE_READ(table, max_fds))
+	/* Plain loads: the verifier knows these pointers, and the machine what to do where they lead nowhere. */
+	table = files->fdt;
+	if ((u32)fd >= table->max_fds)
 		return NULL;
-	slots = BPF_CORE_READ(table, fd);
+	slots = table->fd;
 	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
 	return file;
 }
 
 static __always_inline bool is_socket(struct file *file)
 {
-	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK;
+	struct inode *inode = MEMBER(struct file, file, f_inode);
+
+	return (MEMBER(struct inode, inode, i_mode) & S_IFMT) == S_IFSOCK;
 }
 
 static __always_inline struct sock *sock_of(struct file *file)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	struct socket *socket = MEMBER(struct file, file, private_data);
+	return MEMBER(struct socket, socket, sk);
 }
 
 static __always_inline void read_inode(struct sf_file *out, struct inode *inode)
 {
 	struct inode___middle *middle = (void *)inode;
 	struct inode___older *older = (void *)inode;
-	u32 device = BPF_CORE_READ(inode, i_sb, s_dev);
+	struct super_block *super = MEMBER(struct inode, inode, i_sb);
+	u32 device = MEMBER(struct super_block, super, s_dev);
 	u32 major = device >> 20, minor = device & 0xfffff;
 
-	out->inode = BPF_CORE_READ(inode, i_ino);
+	out->inode = MEMBER(struct inode, inode, i_ino);
 	/* As stat shows it. */
 	out->device = (minor & 0xff) | major << 8 | (minor & ~0xff) << 12;
-	out->mode = BPF_CORE_READ(inode, i_mode);
-	out->uid = BPF_CORE_READ(inode, i_uid.val);
-	out->gid = BPF_CORE_READ(inode, i_gid.val);
-	out->magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	out->mode = MEMBER(struct inode, inode, i_mode);
+	out->uid = MEMBER(struct inode, inode, i_uid.val);
+	out->gid = MEMBER(struct inode, inode, i_gid.val);
+	out->magic = MEMBER(struct super_block, super, s_magic);
 	if (bpf_core_field_exists(inode->i_ctime_sec)) {
-		out->changed = BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ull +
-			       BPF_CORE_READ(inode, i_ctime_nsec);
-		out->modified = BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ull +
-				BPF_CORE_READ(inode, i_mtime_nsec);
+		out->changed = MEMBER(struct inode, inode, i_ctime_sec) * 1000000000ull +
+			       MEMBER(struct inode, inode, i_ctime_nsec);
+		out->modified = MEMBER(struct inode, inode, i_mtime_sec) * 1000000000ull +
+				MEMBER(struct inode, inode, i_mtime_nsec);
 	} else if (bpf_core_field_exists(middle->__i_ctime)) {
 		out->changed = BPF_CORE_READ(middle, __i_ctime.tv_sec) * 1000000000ull +
 			       BPF_CORE_READ(middle, __i_ctime.tv_nsec);
@@ -79,8 +83,8 @@ static __always_inline bool is_in_memory(struct dentry *dentry, u32 magic)
 
 	if (magic != TMPFS_MAGIC)
 		return false;
-	bpf_probe_read_kernel(start, 6, BPF_CORE_READ(dentry, d_name.name));
-	return dentry == BPF_CORE_READ(dentry, d_parent) && start[0] == 'm' && start[1] == 'e' &&
+	bpf_probe_read_kernel(start, 6, MEMBER(struct dentry, dentry, d_name.name));
+	return dentry == MEMBER(struct dentry, dentry, d_parent) && start[0] == 'm' && start[1] == 'e' &&
 	       start[2] == 'm' && start[3] == 'f' && start[4] == 'd' && start[5] == ':';
 }
 
@@ -99,19 +103,19 @@ __attribute__((noinline)) int put_file(u64 address, u32 kind)
 	if (!item)
 		return 0;
 	out = (struct sf_file *)(item + 1);
-	inode = BPF_CORE_READ(file, f_inode);
-	dentry = BPF_CORE_READ(file, f_path.dentry);
+	inode = MEMBER(struct file, file, f_inode);
+	dentry = MEMBER(struct file, file, f_path.dentry);
 	read_inode(out, inode);
-	out->flags = BPF_CORE_READ(file, f_flags);
-	out->access = BPF_CORE_READ(file, f_mode);
+	out->flags = MEMBER(struct file, file, f_flags);
+	out->access = MEMBER(struct file, file, f_mode);
 	out->facts = 0;
-	if (!BPF_CORE_READ(dentry, d_hash.pprev) && dentry != BPF_CORE_READ(dentry, d_parent))
+	if (!MEMBER(struct dentry, dentry, d_hash.pprev) && dentry != MEMBER(struct dentry, dentry, d_parent))
 		out->facts |= SF_FACT_DELETED;
 	if (is_in_memory(dentry, out->magic))
 		out->facts |= SF_FACT_MEMORY;
 	if (out->magic == OVERLAY_MAGIC) {
 		/* The upper name follows the inode that is part of the overlay's own. */
-		inode = BPF_CORE_READ(dentry, d_inode);
+		inode = MEMBER(struct dentry, dentry, d_inode);
 		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
 		out->facts |= upper ? SF_FACT_UPPER : SF_FACT_LOWER;
 	}
@@ -139,19 +143,19 @@ static __always_inline void read_ends(struct sock *sock, struct sf_socket *out)
 	struct inet_sock *inet = (struct inet_sock *)sock;
 	u32 address;
 
-	out->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+	out->local_port = MEMBER(struct sock, sock, __sk_common.skc_num);
 	/* Raw sockets keep their protocol there. */
 	if (out->type == 3)
 		out->local_port = 0;
-	out->remote_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
+	out->remote_port = __builtin_bswap16(MEMBER(struct sock, sock, __sk_common.skc_dport));
 	__builtin_memset(out->local, 0, 16);
 	__builtin_memset(out->remote, 0, 16);
 	if (out->family == AF_INET) {
-		address = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
+		address = MEMBER(struct sock, sock, __sk_common.skc_rcv_saddr);
 		if (!address)
-			address = BPF_CORE_READ(inet, inet_saddr);
+			address = MEMBER(struct inet_sock, inet, inet_saddr);
 		__builtin_memcpy(out->local, &address, 4);
-		address = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+		address = MEMBER(struct sock, sock, __sk_common.skc_daddr);
 		__builtin_memcpy(out->remote, &address, 4);
 	} else if (out->family == AF_INET6) {
 		BPF_CORE_READ_INTO(&out->local, sock, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
@@ -201,10 +205,10 @@ __attribute__((noinline)) int put_socket(u64 address, u32 kind)
 	if (!sock || !item)
 		return 0;
 	out = (struct sf_socket *)(item + 1);
-	out->family = BPF_CORE_READ(sock, __sk_common.skc_family);
-	out->type = BPF_CORE_READ(sock, sk_type);
-	out->protocol = BPF_CORE_READ(sock, sk_protocol);
-	out->state = BPF_CORE_READ(sock, __sk_common.skc_state);
+	out->family = MEMBER(struct sock, sock, __sk_common.skc_family);
+	out->type = MEMBER(struct sock, sock, sk_type);
+	out->protocol = MEMBER(struct sock, sock, sk_protocol);
+	out->state = MEMBER(struct sock, sock, __sk_common.skc_state);
 	out->unused = 0;
 	out->socket = (u64)sock;
 	out->peer = 0;

@@ -33,8 +33,8 @@ static long step_up(u32 step, struct walk *walk)
 
 	if (dentry == walk->root && vfsmount_of(mount) == walk->root_mount)
 		return 1;
-	parent = BPF_CORE_READ(dentry, d_parent);
-	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root) || dentry == parent) {
+	parent = MEMBER(struct dentry, dentry, d_parent);
+	if (dentry == MEMBER(struct mount, mount, mnt.mnt_root) || dentry == parent) {
 		up = BPF_CORE_READ(mount, mnt_parent);
 		if (!up || up == mount)
 			return 1;
@@ -42,8 +42,8 @@ static long step_up(u32 step, struct walk *walk)
 		walk->mount = up;
 		return 0;
 	}
-	length = BPF_CORE_READ(dentry, d_name.len) & 0xff;
-	name = BPF_CORE_READ(dentry, d_name.name);
+	length = MEMBER(struct dentry, dentry, d_name.len) & 0xff;
+	name = MEMBER(struct dentry, dentry, d_name.name);
 	if (walk->at < length + 1) {
 		walk->is_cut = 1;
 		return 1;

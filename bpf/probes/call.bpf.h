@@ -95,9 +95,9 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 	if (!file || !is_socket(file))
 		return false;
 	sock = sock_of(file);
-	family = BPF_CORE_READ(sock, __sk_common.skc_family);
-	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sock, sk_type) == 1 ||
-	    BPF_CORE_READ(sock, __sk_common.skc_dport))
+	family = MEMBER(struct sock, sock, __sk_common.skc_family);
+	if ((family != AF_INET && family != AF_INET6) || MEMBER(struct sock, sock, sk_type) == 1 ||
+	    MEMBER(struct sock, sock, __sk_common.skc_dport))
 		return false;
 	if (call->special == SF_SPECIAL_MESSAGE) {
 		if (bpf_probe_read_user(&message, sizeof(message), (const void *)second))

@@ -7,6 +7,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "../lib/cast.h"
 #include "../lib/maps.h"
 #include "../lib/record.h"
 #include "../lib/path.h"
