@@ -211,6 +211,7 @@ impl ContainerFacts {
             kind: self.kind.sysflow_type(),
             is_privileged: self.is_privileged.unwrap_or_default(),
             pod_id: self.pod.as_ref().map(|pod| pod.id.as_bytes()),
+            ..snapshot::Container::default()
         }
     }
 

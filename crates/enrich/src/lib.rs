@@ -38,10 +38,10 @@
 //! # }
 //! ```
 //!
-//! [`ContainerFacts::snapshot`] is what collection takes of the facts.
+//! [`ContainerFacts::snapshot`] is what collection takes of the facts, [`ContainerFacts::metadata`] what rules ask for.
 //!
 //! - [`cgroup`](container_of_cgroup): from paths of control groups to containers.
-//! - `facts`, `image`: what is known. `answer`: questions and answers.
+//! - `facts`, `image`, `metadata`: what is known. `answer`: questions and answers.
 //! - `enricher`, `worker`, `cache`, `learn`: the thread, what it asks when, what it remembers.
 //! - `runtime`: the interfaces. Features `docker` and `cri` leave them out.
 //! - `files`, `docker`, `oci`, `kubernetes`: what files, specifications, labels and annotations tell.
@@ -60,6 +60,7 @@ mod image;
 mod json;
 mod kubernetes;
 mod learn;
+mod metadata;
 mod oci;
 mod process;
 mod runtime;

@@ -1,5 +1,7 @@
 //! Watching this machine.
 
+mod containers;
+
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -10,6 +12,7 @@ use sysflow_event::{Event, Observer, Operation, Phase};
 use sysflow_probe::Probe;
 pub use sysflow_probe::{Error, Options as ProbeOptions, Statistics};
 
+use self::containers::{Containers, Looking};
 use crate::signals::Signals;
 use crate::stream::{Shared, Sink, Stream, Taker};
 use crate::tally::Tally;
@@ -78,7 +81,11 @@ pub fn watch<S: LiveSink>(
     let mut stream = Stream::live(options.entities);
     let taker = RefCell::new(Taker::new(&mut stream, sink));
     let mut collector = Collector::new(options.collect.clone(), Shared(&taker));
-    probe.snapshot(&mut collector)?;
+    let mut containers = Containers::start();
+    probe.snapshot(&mut Looking {
+        observer: &mut collector,
+        containers: &mut containers,
+    })?;
     started(&probe, begin.elapsed());
 
     let end = options.duration.map(|duration| begin + duration);
@@ -91,13 +98,18 @@ pub fn watch<S: LiveSink>(
         if left.is_zero() {
             break;
         }
-        match probe.poll(left.min(PATIENCE), &mut collector) {
+        let mut looking = Looking {
+            observer: &mut collector,
+            containers: &mut containers,
+        };
+        match probe.poll(left.min(PATIENCE), &mut looking) {
             Ok(count) => events += count as u64,
             Err(error) => {
                 failed = Some(error);
                 break;
             }
         }
+        containers.tell(since_epoch(), &mut collector);
         if pulsed.elapsed() >= PULSE {
             pulsed = Instant::now();
             let now = since_epoch();
