@@ -193,8 +193,8 @@ pub(super) fn exec<'a>(
     }
     if let Some(file) = file {
         out.set_at(23, number(file.inode));
-        out.set_at(24, number(file.changed));
-        out.set_at(25, number(file.modified));
+        out.set_at(24, RawValue::Time(file.changed));
+        out.set_at(25, RawValue::Time(file.modified));
     }
     out.set_at(27, path(record.bytes(item::EXECUTABLE)));
     if !is_at {
