@@ -17,6 +17,7 @@
 #define SF_PATH 4096           /* the longest path */
 #define SF_KINDS 16
 #define SF_NO_CALL 0xffff
+#define SF_FOREIGN 0xffffffff
 
 /* What a record tells. */
 enum sf_kind {
@@ -248,7 +249,7 @@ struct sf_losses {
 	__u64 sequence[SF_LANES];
 	__u64 flows;     /* how many have begun */
 	__u64 uncounted; /* no room for a flow: told by a record of its own instead */
-	__u64 compat;    /* system calls of a foreign architecture */
+	__u64 compat;    /* system calls of 32-bit programs that cannot be told */
 };
 
 struct sf_suppressed_key {

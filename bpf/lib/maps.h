@@ -13,6 +13,15 @@ struct {
 	__type(value, struct sf_call);
 } calls SEC(".maps");
 
+/* The same calls as 32-bit programs number them: the number above plus one, 0 for those of no interest, SF_FOREIGN for
+ * those whose arguments are laid out too differently. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SF_CALLS);
+	__type(key, u32);
+	__type(value, u32);
+} compat_calls SEC(".maps");
+
 /* Rings. A record of the critical lane is never lost because of one of the normal lane. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -15,8 +15,22 @@ static __always_inline u64 argument(struct sf_header *header, u32 position)
 
 #if defined(__TARGET_ARCH_x86)
 #define CALL_NUMBER(regs) ((u32)(regs)->orig_ax)
+/* Whether the call was made as 32-bit programs do, which others can do too. */
+static __always_inline bool is_compat(void)
+{
+	return bpf_get_current_task_btf()->thread_info.status & TS_COMPAT;
+}
 static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
 {
+	if (is_compat()) {
+		out[0] = (u32)regs->bx;
+		out[1] = (u32)regs->cx;
+		out[2] = (u32)regs->dx;
+		out[3] = (u32)regs->si;
+		out[4] = (u32)regs->di;
+		out[5] = (u32)regs->bp;
+		return;
+	}
 	out[0] = regs->di;
 	out[1] = regs->si;
 	out[2] = regs->dx;
@@ -26,6 +40,10 @@ static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
 }
 #else
 #define CALL_NUMBER(regs) ((u32)(regs)->syscallno)
+static __always_inline bool is_compat(void)
+{
+	return false;
+}
 static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
 {
 	out[0] = regs->orig_x0;
@@ -100,7 +118,7 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 	    MEMBER(struct sock, sock, __sk_common.skc_dport))
 		return false;
 	if (call->special == SF_SPECIAL_MESSAGE) {
-		if (bpf_probe_read_user(&message, sizeof(message), (const void *)second))
+		if (is_compat() || bpf_probe_read_user(&message, sizeof(message), (const void *)second))
 			return false;
 		read_address(out, message.name);
 	} else {
@@ -177,7 +195,9 @@ static __always_inline void put_data(struct sf_call *call, struct sf_header *hea
 	struct message message;
 	u64 length = result;
 
-	if (result <= 0)
+	/* Structures with pointers are laid out otherwise in 32-bit programs. */
+	if (result <= 0 ||
+	    (is_compat() && (call->special == SF_SPECIAL_MESSAGE || call->special == SF_SPECIAL_VECTOR)))
 		return;
 	if (call->special == SF_SPECIAL_MESSAGE) {
 		if (bpf_probe_read_user(&message, sizeof(message), (const void *)from))
@@ -280,6 +300,7 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	if (!header)
 		return 0;
 	header->is_reused = is_reused;
+	header->is_compat = is_compat();
 	read_arguments(regs, header->arguments);
 	for (i = 0; i < 3; i++)
 		if (call->strings[i])
@@ -316,7 +337,8 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	if (call->data && config.data_size)
 		put_data(call, header, result);
 	if (call->special == SF_SPECIAL_EXEC) {
-		put_user_vector(argument(header, call->strings[0] + 1), SF_ITEM_ARGUMENTS);
+		if (!is_compat())
+			put_user_vector(argument(header, call->strings[0] + 1), SF_ITEM_ARGUMENTS);
 		put_identity(bpf_get_current_task(), 0);
 	}
 	end(call->lane);
@@ -326,25 +348,29 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 SEC("tp_btf/sys_exit")
 int BPF_PROG(call_end, struct pt_regs *regs, long result)
 {
-	u32 number = CALL_NUMBER(regs);
+	u32 number = CALL_NUMBER(regs), *native;
 	struct task_struct *task;
 	struct sf_losses *own;
 	struct sf_call *call;
 
+	if (is_compat()) {
+		native = bpf_map_lookup_elem(&compat_calls, &number);
+		if (!native || !*native)
+			return 0;
+		if (*native == SF_FOREIGN) {
+			own = own_losses();
+			if (own)
+				__sync_fetch_and_add(&own->compat, 1);
+			return 0;
+		}
+		number = *native - 1;
+	}
 	call = bpf_map_lookup_elem(&calls, &number);
 	if (!call || !call->action)
 		return 0;
 	task = bpf_get_current_task_btf();
 	if (task->tgid == config.own_pid)
 		return 0;
-#if defined(__TARGET_ARCH_x86)
-	if (task->thread_info.status & TS_COMPAT) {
-		own = own_losses();
-		if (own)
-			__sync_fetch_and_add(&own->compat, 1);
-		return 0;
-	}
-#endif
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
 		if (!count_call(regs, call, result))
 			return 0;

@@ -271,6 +271,56 @@ const OLD_CALLS: &[Known] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_CALLS: &[Known] = &[];
 
+/// Calls by the numbers of 32-bit programs on x86-64, and by the names above. From 424 on the numbers are the same.
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+const COMPAT: &[(u32, &str)] = &[
+    (2, "fork"), (3, "read"), (4, "write"), (5, "open"), (6, "close"), (8, "creat"), (9, "link"), (10, "unlink"),
+    (11, "execve"), (12, "chdir"), (14, "mknod"), (15, "chmod"), (16, "lchown"), (21, "mount"), (23, "setuid"),
+    (26, "ptrace"), (37, "kill"), (38, "rename"), (39, "mkdir"), (40, "rmdir"), (41, "dup"), (42, "pipe"),
+    (46, "setgid"), (52, "umount2"), (55, "fcntl"), (57, "setpgid"), (61, "chroot"), (63, "dup2"), (66, "setsid"),
+    (70, "setreuid"), (71, "setregid"), (81, "setgroups"), (83, "symlink"), (92, "truncate"), (93, "ftruncate"),
+    (94, "fchmod"), (95, "fchown"), (120, "clone"), (128, "init_module"), (129, "delete_module"), (133, "fchdir"),
+    (138, "setfsuid"), (139, "setfsgid"), (145, "readv"), (146, "writev"), (164, "setresuid"), (170, "setresgid"),
+    (172, "prctl"), (180, "pread"), (181, "pwrite"), (182, "chown"), (185, "capset"), (187, "sendfile"),
+    (190, "vfork"), (192, "mmap"), (198, "lchown"), (203, "setreuid"), (204, "setregid"), (206, "setgroups"),
+    (207, "fchown"), (208, "setresuid"), (210, "setresgid"), (212, "chown"), (213, "setuid"), (214, "setgid"),
+    (215, "setfsuid"), (216, "setfsgid"), (217, "pivot_root"), (221, "fcntl"), (238, "tkill"), (239, "sendfile"),
+    (254, "epoll_create"), (270, "tgkill"), (283, "kexec_load"), (286, "add_key"), (287, "request_key"),
+    (288, "keyctl"), (291, "inotify_init"), (295, "openat"), (296, "mkdirat"), (297, "mknodat"), (298, "fchownat"),
+    (301, "unlinkat"), (302, "renameat"), (303, "linkat"), (304, "symlinkat"), (306, "fchmodat"), (310, "unshare"),
+    (313, "splice"), (315, "tee"), (316, "vmsplice"), (321, "signalfd"), (322, "timerfd_create"), (323, "eventfd"),
+    (327, "signalfd4"), (328, "eventfd2"), (329, "epoll_create1"), (330, "dup3"), (331, "pipe2"),
+    (332, "inotify_init1"), (333, "preadv"), (334, "pwritev"), (336, "perf_event_open"), (338, "fanotify_init"),
+    (342, "open_by_handle_at"), (346, "setns"), (347, "process_vm_readv"), (348, "process_vm_writev"),
+    (350, "finit_module"), (353, "renameat2"), (354, "seccomp"), (356, "memfd_create"), (357, "bpf"),
+    (358, "execveat"), (359, "socket"), (360, "socketpair"), (361, "bind"), (362, "connect"), (363, "listen"),
+    (364, "accept4"), (369, "sendto"), (370, "sendmsg"), (371, "recvfrom"), (372, "recvmsg"), (373, "shutdown"),
+    (374, "userfaultfd"), (377, "copy_file_range"), (378, "preadv2"), (379, "pwritev2"),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const COMPAT: &[(u32, &str)] = &[];
+
+/// Calls of 32-bit programs that put the arguments of others into structures: `socketcall`, `sendmmsg`, `recvmmsg`.
+#[cfg(target_arch = "x86_64")]
+const FOREIGN_CALLS: [u32; 3] = [102, 337, 345];
+#[cfg(not(target_arch = "x86_64"))]
+const FOREIGN_CALLS: [u32; 0] = [];
+
+/// The numbers of 32-bit programs, and what the kernel is told of each.
+pub(crate) fn compat() -> impl Iterator<Item = (u32, u32)> {
+    const ALIKE: u16 = 424;
+    let named = COMPAT.iter().filter_map(|(number, name)| {
+        let known = all().find(|known| known.name == *name)?;
+        Some((*number, u32::from(known.number) + 1))
+    });
+    let alike = all()
+        .filter(|known| known.number >= ALIKE)
+        .map(|known| (u32::from(known.number), u32::from(known.number) + 1));
+    let foreign = FOREIGN_CALLS.map(|number| (number, crate::interface::FOREIGN));
+    named.chain(alike).chain(foreign)
+}
+
 /// Requests of `io_uring`, by their numbers, and the system calls that they stand for.
 #[rustfmt::skip]
 pub(crate) const REQUESTS: &[(u32, i64)] = &[
@@ -342,6 +392,12 @@ mod tests {
                 info.name
             );
             assert!(known.call.numbers_size <= 128);
+        }
+        for (number, name) in COMPAT {
+            assert!(
+                all().any(|known| known.name == *name),
+                "{number}: no {name}"
+            );
         }
     }
 }

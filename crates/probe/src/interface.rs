@@ -109,6 +109,8 @@ pub(crate) const KINDS: usize = 16;
 pub(crate) const REQUESTS: usize = 128;
 /// In place of the number of a call.
 pub(crate) const NO_CALL: u16 = u16::MAX;
+/// In place of the number of a call of 32-bit programs: it cannot be told.
+pub(crate) const FOREIGN: u32 = u32::MAX;
 /// In place of the position of an argument: the result.
 pub(crate) const RESULT: u8 = 7;
 
@@ -442,6 +444,7 @@ mod tests {
             ("SF_KINDS", KINDS as u64),
             ("SF_REQUESTS", REQUESTS as u64),
             ("SF_NO_CALL", u64::from(NO_CALL)),
+            ("SF_FOREIGN", u64::from(FOREIGN)),
             ("SF_RESULT", u64::from(RESULT)),
             ("SF_LANES", LANES as u64),
             ("SF_LANE_CRITICAL", u64::from(lane::CRITICAL)),

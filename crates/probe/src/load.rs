@@ -225,6 +225,12 @@ fn fill_tables(object: &Object) -> Result<(), Error> {
             )
             .map_err(|error| refused("fill the table of system calls", &error))?;
     }
+    let compat = find("compat_calls")?;
+    for (number, native) in calls::compat() {
+        compat
+            .update(&number.to_ne_bytes(), &native.to_ne_bytes(), MapFlags::ANY)
+            .map_err(|error| refused("fill the table of 32-bit system calls", &error))?;
+    }
     let requests = find("request_calls")?;
     for (request, call) in calls::REQUESTS {
         requests

@@ -63,7 +63,7 @@ pub struct Statistics {
     pub suppressed: u64,
     /// Reads and writes that were told one by one since there was no room to count them.
     pub uncounted: u64,
-    /// System calls of 32-bit programs, which are not seen.
+    /// System calls of 32-bit programs that cannot be told.
     pub foreign: u64,
     /// Open descriptors whose reads and writes are counted.
     pub flows: u64,

@@ -29,6 +29,7 @@ pub const ALL: &[Check] = &[
     ("older", older),
     ("flood", flood),
     ("lost", lost),
+    ("old_entry", old_entry),
     ("latency", latency),
     ("closes", closes),
     ("privileges", privileges),
@@ -638,6 +639,25 @@ fn closes() {
         .count();
     assert!(passwd < 1500, "{passwd}");
     assert!(watched.named("close").len() < 1600);
+}
+
+/// The way into the kernel that 32-bit programs take is no way around us.
+fn old_entry() {
+    let directory = directory();
+    let root = name(&directory);
+    let watched = watch("old_entry", &[&root]);
+    if watched.output.trim() == (-libc::ENOSYS).to_string() {
+        println!("skipped: this kernel knows no 32-bit programs");
+        return;
+    }
+    let path = format!("{root}/old");
+    let open = watched.one("open", "name", &path);
+    assert_eq!(open.argument("(path)"), path);
+    let fd = open.result.unwrap() as i32;
+    assert_eq!(watched.output.trim(), fd.to_string());
+    assert_eq!(watched.moved_on(open), sum((0, 0), (3, 15), fd));
+    assert_eq!(watched.one("unlink", "path", &path).result, Some(0));
+    assert!(watched.probe.statistics().unwrap().foreign >= 1);
 }
 
 fn latency() {
