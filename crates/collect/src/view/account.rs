@@ -7,7 +7,7 @@ use crate::state::accounts::User;
 use crate::text::NOT_KNOWN;
 
 event_fields! {
-    USER_UID = "user.uid": Int, "User."
+    USER_UID = "user.uid": Int, "Number of the user."
         => value |v| Some(Value::Int(i64::from(v.thread?.uid)));
     USER_NAME = "user.name": Text, "Name of the user; <NA> when unknown."
         => value |v| Some(Value::Text(v.user_of(v.thread?.uid, NOT_KNOWN)));
