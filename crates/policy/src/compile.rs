@@ -42,6 +42,16 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// The surroundings of a condition in a file.
+    pub(crate) const fn new(dialect: Dialect, file: u32, owner: Owner) -> Self {
+        Self {
+            dialect,
+            file,
+            owner,
+            faults: Vec::new(),
+        }
+    }
+
     const fn place(&self) -> Place {
         Place {
             file: self.file,
@@ -138,12 +148,7 @@ impl Compiler {
         dialect: Dialect,
         owner: Owner,
     ) -> Option<NodeId> {
-        let mut scope = Scope {
-            dialect,
-            file: text.span.file,
-            owner,
-            faults: Vec::new(),
-        };
+        let mut scope = Scope::new(dialect, text.span.file, owner);
         let node = self.parsed(text, &mut scope);
         if node.is_none()
             && let Owner::Item(_, name) = &scope.owner

@@ -4,6 +4,7 @@ use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::document::{Entry, Node, RawItem};
 use crate::priority::Priority;
+use crate::sigma::Metadata;
 use crate::source::{MappedText, Span};
 
 /// An item that has the shape it needs.
@@ -34,6 +35,8 @@ pub(crate) struct RuleItem {
     pub(crate) enabled: bool,
     /// Adds its condition to the rule of that name.
     pub(crate) append: bool,
+    /// What a Sigma rule says about itself.
+    pub(crate) sigma: Option<Box<Metadata>>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,6 +178,7 @@ impl Form<'_, '_> {
             append,
             name,
             condition,
+            sigma: None,
         }))
     }
 

@@ -80,6 +80,7 @@ mod property_tests;
 #[cfg(test)]
 mod reference;
 mod ruleset;
+pub mod sigma;
 mod source;
 mod template;
 mod test;
@@ -100,4 +101,6 @@ pub enum Dialect {
     Falco,
     /// The policy dialect of the original SysFlow processor: almost YAML.
     SysFlow,
+    /// Sigma rules: YAML, a document for each.
+    Sigma,
 }

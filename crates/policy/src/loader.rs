@@ -14,6 +14,7 @@ use crate::items::{self, DropItem, Item, RuleItem};
 use crate::lists::Lists;
 use crate::program::{NodeId, Program};
 use crate::ruleset::{Counts, LoadOptions, Rule, RuleSet};
+use crate::sigma::{self, Compiled, Sigma};
 use crate::source::{MappedText, SourceFile, Sources, Span};
 use crate::template::Template;
 
@@ -27,6 +28,7 @@ struct Definitions {
     rules_by_name: HashMap<String, usize, RandomState>,
     drops: Vec<(DropItem, Dialect)>,
     counts: Counts,
+    sigma: Sigma,
 }
 
 pub(crate) fn load<V: View>(
@@ -38,10 +40,15 @@ pub(crate) fn load<V: View>(
             file.text.remove(0);
         }
     }
+    // The mapping of Sigma's names stands behind the files, so that problems in it have a place.
+    let mapping = options.sigma_mapping.clone();
+    let mapping = mapping.or_else(|| sigma::built_in_mapping(V::catalogue().source));
+    let rule_files = files.len();
+    files.extend(mapping);
     let sources = Sources::new(files);
     let mut problems = Vec::new();
     let mut definitions = Definitions::default();
-    for (number, file) in sources.files().iter().enumerate() {
+    for (number, file) in sources.files()[..rule_files].iter().enumerate() {
         let number = number as u32;
         if file.text.len() > options.max_file_size {
             let message = format!(
@@ -56,13 +63,17 @@ pub(crate) fn load<V: View>(
         let dialect = options
             .dialect
             .unwrap_or_else(|| document::detect(&file.text));
+        if dialect == Dialect::Sigma {
+            definitions.sigma.read(&file.text, number, &mut problems);
+            continue;
+        }
         for raw in document::read(&file.text, number, dialect, &mut problems) {
             if let Some(item) = items::interpret(&raw, dialect, &mut problems) {
                 definitions.add(item, dialect, &mut problems);
             }
         }
     }
-    compile(definitions, problems, sources)
+    compile(definitions, problems, sources, rule_files)
 }
 
 impl Definitions {
@@ -156,6 +167,7 @@ fn compile<V: View>(
     definitions: Definitions,
     problems: Vec<Diagnostic>,
     sources: Sources,
+    rule_files: usize,
 ) -> (RuleSet<V>, Diagnostics) {
     let catalogue = V::catalogue();
     let Definitions {
@@ -163,9 +175,11 @@ fn compile<V: View>(
         macros,
         rules,
         drops,
-        counts,
+        mut counts,
+        sigma,
         ..
     } = definitions;
+    counts.rules += sigma.rules();
     let mut compiler = Compiler::new(catalogue, lists, macros, problems);
     let mut compiled_drops = Vec::new();
     for (drop, dialect) in &drops {
@@ -208,6 +222,16 @@ fn compile<V: View>(
             compiled_rules.push((item, dialect, root, output, kinds));
         }
     }
+    let mut correlations = Vec::new();
+    if !sigma.is_empty() {
+        let mapping = sources.files().get(rule_files);
+        let mapping = mapping.map(|file| (file, rule_files as u32));
+        let (rules, found) = sigma.compile(mapping, &mut compiler);
+        correlations = found;
+        for Compiled { item, root } in rules {
+            compiled_rules.push((item, Dialect::Sigma, root, None, KindSet::ALL));
+        }
+    }
     compiler.remaining_names();
     let (builder, problems) = compiler.into_problems();
 
@@ -239,6 +263,7 @@ fn compile<V: View>(
         rules,
         drops: compiled_drops.len(),
         counts,
+        correlations,
         program,
         rule_index,
         drop_index,
@@ -272,6 +297,7 @@ fn finished<V: View>(
         enabled: item.enabled,
         dialect,
         kinds,
+        sigma: item.sigma,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::lists::Lists;
 use crate::loader;
 use crate::priority::Priority;
 use crate::program::{NodeId, Program};
+use crate::sigma::{Correlation, Metadata};
 use crate::source::{MappedText, Position, SourceFile, Sources};
 use crate::template::Template;
 
@@ -48,6 +49,8 @@ pub struct Rule<V: View> {
     pub fields: Vec<FieldId>,
     /// The kinds of observation that it can match.
     pub kinds: KindSet,
+    /// What a Sigma rule says about itself.
+    pub sigma: Option<Box<Metadata>>,
 }
 
 /// How many well-formed items the files hold, those among them that are replaced by later ones or whose
@@ -65,12 +68,14 @@ pub struct Counts {
 }
 
 /// How to load rules.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// The dialect of all files; without it, each file shows its own.
     pub dialect: Option<Dialect>,
     /// Files larger than this many bytes are left out.
     pub max_file_size: usize,
+    /// What the names of Sigma rules mean, in place of the mapping that comes with this crate.
+    pub sigma_mapping: Option<SourceFile>,
 }
 
 impl Default for LoadOptions {
@@ -78,6 +83,7 @@ impl Default for LoadOptions {
         Self {
             dialect: None,
             max_file_size: 16 << 20,
+            sigma_mapping: None,
         }
     }
 }
@@ -88,6 +94,7 @@ pub struct RuleSet<V: View> {
     pub(crate) rules: Vec<Rule<V>>,
     pub(crate) drops: usize,
     pub(crate) counts: Counts,
+    pub(crate) correlations: Vec<Correlation>,
     pub(crate) program: Program,
     pub(crate) rule_index: Index,
     pub(crate) drop_index: Index,
@@ -111,6 +118,11 @@ impl<V: View> RuleSet<V> {
     /// The rule of an id that this set gave out.
     pub fn rule(&self, id: RuleId) -> Option<&Rule<V>> {
         self.rules.get(id.0 as usize)
+    }
+
+    /// Sigma's correlation rules, in the order in which they were loaded.
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.correlations
     }
 
     /// How many well-formed items the files hold.

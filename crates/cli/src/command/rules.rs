@@ -148,6 +148,7 @@ fn as_json(rule: &Rule<Joined<'static>>) -> serde_json::Value {
         "dialect": match rule.dialect {
             Dialect::Falco => "falco",
             Dialect::SysFlow => "sysflow",
+            Dialect::Sigma => "sigma",
         },
         "file": rule.file,
         "line": rule.position.line,
