@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use sysflow_collect::{Config, Generation, Mode, Profile, ReadMode};
 use sysflow_pipeline::inputs::{self, Input};
+use sysflow_pipeline::policies;
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream;
-use sysflow_policy::{Condition, Evaluator};
+use sysflow_policy::{Condition, Evaluator, LoadOptions};
 use sysflow_record::entity::Joined;
 
 use crate::output;
@@ -32,6 +34,22 @@ impl ColourChoice {
             Self::Never => false,
             Self::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
         }
+    }
+}
+
+/// What the names of Sigma rules mean.
+#[derive(Debug, Args)]
+pub struct SigmaConfig {
+    /// Names of fields and kinds of data for Sigma rules, in place of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub sigma_config: Option<PathBuf>,
+}
+
+impl SigmaConfig {
+    /// How to load rules.
+    pub fn options(&self) -> anyhow::Result<LoadOptions> {
+        policies::with_sigma_mapping(self.sigma_config.as_deref())
+            .context("cannot load the names of Sigma rules")
     }
 }
 

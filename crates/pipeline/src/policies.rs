@@ -49,7 +49,15 @@ pub fn read_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>, PolicyError> {
     Ok(files)
 }
 
-/// Reads and compiles rules over records.
+/// How to load rules, with another mapping of the names of Sigma rules than the built-in one.
+pub fn with_sigma_mapping(path: Option<&Path>) -> Result<LoadOptions, PolicyError> {
+    Ok(LoadOptions {
+        sigma_mapping: path.map(read_file).transpose()?,
+        ..LoadOptions::default()
+    })
+}
+
+/// Reads and compiles rules over records: of each file its text shows the language.
 pub fn load(
     paths: &[PathBuf],
     options: &LoadOptions,

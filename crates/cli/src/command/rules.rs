@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use sysflow_field::KindSet;
 use sysflow_pipeline::policies;
-use sysflow_policy::{Diagnostics, Dialect, LoadOptions, Rule};
+use sysflow_policy::{Diagnostics, Dialect, Rule};
 use sysflow_record::Kind;
 use sysflow_record::catalogue::CATALOGUE;
 use sysflow_record::entity::Joined;
 
-use crate::arguments::{ColourChoice, terminal_width};
+use crate::arguments::{ColourChoice, SigmaConfig, terminal_width};
 use crate::output::{Failure, Output};
 
 /// Check and list rules.
@@ -38,6 +38,9 @@ struct Paths {
     /// Rule files, or directories that hold some at any depth
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    sigma: SigmaConfig,
 
     /// JSON for machines
     #[arg(long)]
@@ -123,7 +126,7 @@ fn list(paths: &Paths, colour: ColourChoice) -> Result<ExitCode, Failure> {
 }
 
 fn load(paths: &Paths) -> Result<(policies::RecordRules, Diagnostics), Failure> {
-    let loaded = policies::load(&paths.paths, &LoadOptions::default());
+    let loaded = policies::load(&paths.paths, &paths.sigma.options()?);
     Ok(loaded.map_err(anyhow::Error::from)?)
 }
 

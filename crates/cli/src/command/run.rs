@@ -22,7 +22,7 @@ use sysflow_record::entity::Joined;
 
 use self::folding::Folding;
 use self::summary::Summary;
-use crate::arguments::{Capturing, ColourChoice, Filter, Reading};
+use crate::arguments::{Capturing, ColourChoice, Filter, Reading, SigmaConfig};
 use crate::output::{self, Failure, Output};
 
 /// Judge what happened and tell of it.
@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Rule files, or directories that hold some at any depth; without this, the built-in rules
     #[arg(short, long, num_args = 1.., value_name = "PATH")]
     policies: Vec<PathBuf>,
+
+    #[command(flatten)]
+    sigma: SigmaConfig,
 
     #[command(flatten)]
     reading: Reading,
@@ -79,7 +82,7 @@ const BUILT_IN: &[(&str, &str)] = &[(
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
-    let (rules, problems) = load_rules(&arguments.policies)?;
+    let (rules, problems) = load_rules(&arguments.policies, &arguments.sigma)?;
     tell_problems(&problems, &rules, colour);
     if arguments.strict && problems.errors() > 0 {
         return Err(anyhow::anyhow!("not started, since rules have errors").into());
@@ -132,9 +135,12 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     })
 }
 
-fn load_rules(paths: &[PathBuf]) -> anyhow::Result<(RecordRules, Diagnostics)> {
+fn load_rules(
+    paths: &[PathBuf],
+    sigma: &SigmaConfig,
+) -> anyhow::Result<(RecordRules, Diagnostics)> {
     if !paths.is_empty() {
-        return policies::load(paths, &LoadOptions::default()).context("cannot load rules");
+        return policies::load(paths, &sigma.options()?).context("cannot load rules");
     }
     let files = BUILT_IN.iter().map(|(name, text)| SourceFile {
         name: (*name).to_owned(),

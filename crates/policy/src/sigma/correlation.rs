@@ -265,12 +265,11 @@ fn condition(keys: &mut Keys<'_, '_>, is_temporal: bool) -> (Option<String>, Vec
                 continue;
             }
         };
-        match text.parse() {
-            Ok(number) => bounds.push(bound(number)),
-            Err(_) => {
-                let message = format!("`{key}` takes a number");
-                keys.error(Code::BadLiteral, entry.value.span(), message);
-            }
+        if let Ok(number) = text.parse() {
+            bounds.push(bound(number));
+        } else {
+            let message = format!("`{key}` takes a number");
+            keys.error(Code::BadLiteral, entry.value.span(), message);
         }
     }
     if bounds.is_empty() && !is_temporal && !keys.faulty {
@@ -328,7 +327,7 @@ pub(super) fn by_reference<'n>(
 /// Finds the rules that correlations are about. Those whose rules are not there, or that need themselves,
 /// are left out.
 pub(super) fn resolve(
-    items: Vec<CorrelationItem>,
+    items: &[CorrelationItem],
     rules: &[Compiled],
     compiler: &mut Compiler,
 ) -> Vec<Correlation> {
@@ -352,7 +351,7 @@ pub(super) fn resolve(
     // Which correlations each one needs; `None` where a rule is missing.
     let mut needs: Vec<Option<Vec<usize>>> = Vec::with_capacity(items.len());
     let mut resolved: Vec<Correlation> = Vec::with_capacity(items.len());
-    for item in &items {
+    for item in items {
         let mut correlation = item.correlation.clone();
         let mut needed = Some(Vec::new());
         for reference in &item.rules {

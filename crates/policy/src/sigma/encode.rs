@@ -75,7 +75,9 @@ pub(super) fn windash(text: &str, limit: usize) -> Option<Vec<String>> {
             && characters.peek().copied().is_some_and(in_word);
         before = Some(character);
         if !starts_flag {
-            texts.iter_mut().for_each(|text| text.push(character));
+            for text in &mut texts {
+                text.push(character);
+            }
             continue;
         }
         if texts.len() * DASHES.len() > limit {

@@ -117,7 +117,7 @@ impl Sigma {
             return;
         };
         let has = |key: &str| document.entries.iter().any(|entry| entry.key.text == key);
-        self.unknown_keys(&mut keys);
+        unknown_keys(&mut keys);
         if has("correlation") {
             let correlation = correlation::read(&mut keys, head);
             self.correlations.extend(correlation);
@@ -195,20 +195,6 @@ impl Sigma {
         });
     }
 
-    fn unknown_keys(&self, keys: &mut Keys<'_, '_>) {
-        for entry in keys.entries {
-            let key = entry.key.text.as_str();
-            // The specification leaves room for keys of one's own, so only likely slips are told.
-            let known = crate::diagnostic::nearest(key, KEYS.iter().copied());
-            if let Some(known) = known.filter(|known| *known != key) {
-                let message = format!("Sigma rules have no key `{key}`");
-                let problem = Diagnostic::warning(Code::UnknownKey, entry.key.span, message);
-                keys.problems
-                    .push(problem.help(format!("did you mean `{known}`?")));
-            }
-        }
-    }
-
     /// Compiles the rules that the mapping has a source for, and the correlations whose rules are there.
     pub(crate) fn compile(
         self,
@@ -244,18 +230,32 @@ impl Sigma {
             mapping: &mapping,
             compiled: HashMap::default(),
         };
-        let mut compiled = Vec::with_capacity(self.rules.len());
+        let mut rules = Vec::with_capacity(self.rules.len());
         for (rule, own) in self.rules.iter().zip(&filters_of) {
             let filters = own.iter().chain(&filters_of_all).copied();
             let root = sources.rule(rule, compiler);
             let root = root.and_then(|root| sources.filtered(root, rule, filters, compiler));
-            compiled.extend(root.map(|root| Compiled {
+            rules.extend(root.map(|root| Compiled {
                 item: rule.item.clone(),
                 root,
             }));
         }
-        let correlations = correlation::resolve(self.correlations, &compiled, compiler);
-        (compiled, correlations)
+        let correlations = correlation::resolve(&self.correlations, &rules, compiler);
+        (rules, correlations)
+    }
+}
+
+fn unknown_keys(keys: &mut Keys<'_, '_>) {
+    for entry in keys.entries {
+        let key = entry.key.text.as_str();
+        // The specification leaves room for keys of one's own, so only likely slips are told.
+        let known = crate::diagnostic::nearest(key, KEYS.iter().copied());
+        if let Some(known) = known.filter(|known| *known != key) {
+            let message = format!("Sigma rules have no key `{key}`");
+            let problem = Diagnostic::warning(Code::UnknownKey, entry.key.span, message);
+            keys.problems
+                .push(problem.help(format!("did you mean `{known}`?")));
+        }
     }
 }
 

@@ -278,11 +278,24 @@ impl Lowering<'_, '_> {
     ) -> Option<NodeId> {
         match target {
             Target::Fields(names, suffix) => {
-                let mut nodes = Vec::with_capacity(names.len());
+                let is_absence = |(operand, _): &&(Operand, Span)| {
+                    matches!(operand, Operand::Null | Operand::Exists(false))
+                };
+                let (absences, others): (Vec<_>, Vec<_>) = operands.iter().partition(is_absence);
+                let mut nodes = Vec::with_capacity(names.len() + 1);
                 for name in names {
-                    nodes.push(self.any_of_field(item, name, suffix, operands)?);
+                    nodes.push(self.any_of_field(item, name, suffix, &others)?);
                 }
-                // Nothing is there if none of the fields has a value.
+                if !absences.is_empty() {
+                    // Nothing is there if none of the fields has a value.
+                    let presence = (Operand::Exists(true), item.key_span);
+                    let mut present = Vec::with_capacity(names.len());
+                    for name in names {
+                        present.push(self.any_of_field(item, name, suffix, &[&presence])?);
+                    }
+                    let present = self.compiler.builder.any(present);
+                    nodes.push(self.compiler.builder.not(present));
+                }
                 Some(self.compiler.builder.any(nodes))
             }
             Target::Values(values) => self.any_of_values(values, operands),
@@ -350,7 +363,7 @@ impl Lowering<'_, '_> {
         item: &Item,
         name: &MappedText,
         suffix: &str,
-        operands: &[(Operand, Span)],
+        operands: &[&(Operand, Span)],
     ) -> Option<NodeId> {
         let resolved = match self.compiler.catalogue.resolve(&name.text) {
             Ok(resolved) => resolved,
@@ -410,10 +423,8 @@ impl Lowering<'_, '_> {
                     self.check(item, name, order(*comparison), right)
                 }
                 Operand::Exists(true) => self.check(item, name, Operator::Exists, Right::Nothing),
-                Operand::Exists(false) | Operand::Null => {
-                    let present = self.check(item, name, Operator::Exists, Right::Nothing);
-                    present.map(|node| self.compiler.builder.not(node))
-                }
+                // These are about all fields together: see `any_of`.
+                Operand::Exists(false) | Operand::Null => continue,
                 Operand::Field(field, side) => self.reference(item, name, field, *side, *span),
             };
             faultless &= node.is_some();

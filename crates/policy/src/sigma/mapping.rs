@@ -281,18 +281,15 @@ fn fields(keys: &mut Keys<'_, '_>, entries: &[Entry], into: &mut Fields) {
             Node::Map(entries, _) => described(entries),
             Node::Null(_) => None,
         };
-        match target {
-            Some(target) => {
-                into.insert(entry.key.text.clone(), target);
-            }
-            None => {
-                let message = format!("`{}` is mapped to no field", entry.key.text);
-                let problem = Diagnostic::error(Code::Shape, entry.key.span, message);
-                let forms = "write a field, a list of fields, or one of the keys `field`, `values` \
-                             and `absent`";
-                keys.report(problem.help(forms));
-            }
+        if let Some(target) = target {
+            into.insert(entry.key.text.clone(), target);
+            continue;
         }
+        let message = format!("`{}` is mapped to no field", entry.key.text);
+        let problem = Diagnostic::error(Code::Shape, entry.key.span, message);
+        let forms =
+            "write a field, a list of fields, or one of the keys `field`, `values` and `absent`";
+        keys.report(problem.help(forms));
     }
 }
 

@@ -190,12 +190,11 @@ fn related(keys: &mut Keys<'_, '_>) -> Vec<Related> {
             Node::Map(entries, _) => text_of(entries, wanted),
             _ => None,
         };
-        match (field("id"), field("type")) {
-            (Some(id), Some(kind)) => related.push(Related { id, kind }),
-            _ => {
-                let message = "a related rule has an `id` and a `type`";
-                keys.warn(Code::Shape, element.span(), message);
-            }
+        if let (Some(id), Some(kind)) = (field("id"), field("type")) {
+            related.push(Related { id, kind });
+        } else {
+            let message = "a related rule has an `id` and a `type`";
+            keys.warn(Code::Shape, element.span(), message);
         }
     }
     related

@@ -203,7 +203,7 @@ impl Value {
             (Step::Flag(flag), _) => return Err(format!("`{flag}` is only for behind `re`")),
             (Step::FieldReference, Self::Raw(text)) => Self::Field(text, Side::Whole),
             (Step::FieldReference, value) => {
-                let (field, side) = value.as_reference()?;
+                let (field, side) = value.into_reference()?;
                 Self::Field(field, side)
             }
             (Step::Side(side), Self::Field(field, _)) => Self::Field(field, side),
@@ -243,7 +243,7 @@ impl Value {
     }
 
     /// A field named by a text that was given a side before.
-    fn as_reference(self) -> Result<(String, Side), String> {
+    fn into_reference(self) -> Result<(String, Side), String> {
         let (pattern, _) = self.into_text()?;
         let (name, side) = match pattern.pieces() {
             [Piece::Any, Piece::Text(name), Piece::Any] => (name, Side::Anywhere),
@@ -306,7 +306,9 @@ fn apply_to_text(
             let mut patterns = vec![Pattern::default()];
             for piece in pattern.pieces() {
                 let Piece::Text(bytes) = piece else {
-                    patterns.iter_mut().for_each(|p| p.push(piece.clone()));
+                    for pattern in &mut patterns {
+                        pattern.push(piece.clone());
+                    }
                     continue;
                 };
                 let text = String::from_utf8_lossy(bytes);
@@ -389,7 +391,9 @@ fn expanded<'v>(
     }
     plain.push_str(rest);
     let end = Pattern::parse(&plain);
-    patterns.iter_mut().for_each(|pattern| pattern.extend(&end));
+    for pattern in &mut patterns {
+        pattern.extend(&end);
+    }
     Ok(patterns)
 }
 
