@@ -7,6 +7,7 @@ use sysflow_field::{Value, View};
 use crate::predicate::{Comparison, Pair, Question};
 use crate::program::{Node, NodeId, Program, Runnable};
 use crate::ruleset::{Condition, Rule, RuleId, RuleSet};
+use crate::stateful::StepId;
 
 /// What became of an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,21 @@ impl Evaluator {
             }
         }
         Outcome::Matched(matched)
+    }
+
+    /// Finds the steps of rules over several observations that an observation takes. Drop rules are not
+    /// asked again: what [`rules`](Self::rules) has dropped is not to come here.
+    pub fn steps<V: View>(&mut self, set: &RuleSet<V>, view: &V, mut on_step: impl FnMut(StepId)) {
+        if set.plans.is_empty() {
+            return;
+        }
+        self.begin(&set.program);
+        let (kind, operations) = (view.kind() as usize, view.operations());
+        for entry in set.plans.index.candidates(kind, operations) {
+            if self.holds(&set.program, entry.root, view) {
+                on_step(StepId(entry.item));
+            }
+        }
     }
 
     /// Forgets all answers.

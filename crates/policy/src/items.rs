@@ -6,6 +6,7 @@ use crate::document::{Entry, Node, RawItem};
 use crate::priority::Priority;
 use crate::sigma::Metadata;
 use crate::source::{MappedText, Span};
+use crate::stateful::{self, StatefulItem};
 
 /// An item that has the shape it needs.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct RuleItem {
     pub(crate) append: bool,
     /// What a Sigma rule says about itself.
     pub(crate) sigma: Option<Box<Metadata>>,
+    /// What the rule says of several observations.
+    pub(crate) stateful: Option<Box<StatefulItem>>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +84,11 @@ const RULE_KEYS: &[&str] = &[
     "override",
     "capture",
     "capture_duration",
+    "by",
+    "sequence",
+    "threshold",
+    "throttle",
+    "within",
 ];
 const DROP_KEYS: &[&str] = &["drop", "filter", "condition", "desc", "enabled"];
 const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override", "desc"];
@@ -149,7 +157,7 @@ impl Form<'_, '_> {
             self.warning(Code::OtherSource, source.span, message);
             return None;
         }
-        let essential = ["condition", "output", "desc", "priority"];
+        let essential = ["condition", "sequence", "output", "desc", "priority"];
         let enabled = self.boolean("enabled");
         let append = self.boolean("append").unwrap_or(false);
         if let Some(enabled) = enabled
@@ -157,7 +165,12 @@ impl Form<'_, '_> {
         {
             return Some(Item::Toggle { name, enabled });
         }
-        let condition = self.required("condition")?;
+        let note = format!("in rule `{}`, which is left out", name.text);
+        let stateful = stateful::read(self.raw, &note, self.problems).ok()?;
+        let condition = match &stateful {
+            Some(stateful) if stateful.is_sequence() => stateful.shown(name.span),
+            _ => self.required("condition")?,
+        };
         let required: &[&str] = match self.dialect {
             Dialect::Falco if !append => &["desc", "output", "priority"],
             _ => &[],
@@ -179,6 +192,7 @@ impl Form<'_, '_> {
             name,
             condition,
             sigma: None,
+            stateful: stateful.map(Box::new),
         }))
     }
 

@@ -82,6 +82,7 @@ mod reference;
 mod ruleset;
 pub mod sigma;
 mod source;
+pub mod stateful;
 mod template;
 mod test;
 #[cfg(test)]

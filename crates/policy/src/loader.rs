@@ -16,6 +16,7 @@ use crate::program::{NodeId, Program};
 use crate::ruleset::{Counts, LoadOptions, Rule, RuleSet};
 use crate::sigma::{self, Compiled, Sigma};
 use crate::source::{MappedText, SourceFile, Sources, Span};
+use crate::stateful::{self, Numbered, Plans, StepSource};
 use crate::template::Template;
 
 /// Everything that the files define, before it is compiled.
@@ -188,9 +189,18 @@ fn compile<V: View>(
         compiled_drops.extend(root.filter(|_| drop.enabled));
     }
     let mut compiled_rules = Vec::new();
+    let mut drafts: Vec<Numbered> = Vec::new();
+    // Rules that others are about give no alerts of their own.
+    let mut silent: Vec<usize> = Vec::new();
     for (item, dialect) in rules {
         let owner = Owner::Item("rule", item.name.text.clone());
-        let root = compiler.condition(&item.condition, dialect, owner);
+        let sequence = item.stateful.as_ref().filter(|s| s.is_sequence());
+        let roots = match sequence {
+            Some(sequence) => sequence.compiled(dialect, &owner, &mut compiler),
+            None => compiler
+                .condition(&item.condition, dialect, owner)
+                .map(|root| vec![root]),
+        };
         let mut found = Vec::new();
         let output = item
             .output
@@ -211,7 +221,18 @@ fn compile<V: View>(
                 .map(|p| p.note(format!("in rule `{name}`{note}"))),
         );
         let kinds = prefilter::<V>(&item, &mut compiler.problems);
-        if let (Some(root), true) = (root, output_is_good) {
+        let draft = match (&item.stateful, &roots) {
+            (Some(stateful), Some(roots)) => {
+                let draft = stateful::drafted(stateful, roots, &item.name, &mut compiler);
+                if draft.is_none() {
+                    continue;
+                }
+                draft
+            }
+            _ => None,
+        };
+        if let (Some(roots), true) = (roots, output_is_good) {
+            let root = compiler.builder.any(roots);
             let reach = compiler.builder.if_true(root);
             if dialect == Dialect::SysFlow && !kinds.is_empty() {
                 let possible = kinds.intersection(reach.kinds);
@@ -219,6 +240,11 @@ fn compile<V: View>(
                     .problems
                     .extend(matches_nothing(&item, possible, catalogue));
             }
+            drafts.extend(draft.filter(|_| item.enabled).map(|draft| Numbered {
+                rule: compiled_rules.len(),
+                kinds,
+                draft,
+            }));
             compiled_rules.push((item, dialect, root, output, kinds));
         }
     }
@@ -226,9 +252,19 @@ fn compile<V: View>(
     if !sigma.is_empty() {
         let mapping = sources.files().get(rule_files);
         let mapping = mapping.map(|file| (file, rule_files as u32));
-        let (rules, found) = sigma.compile(mapping, &mut compiler);
+        let (rules, found) = sigma.compile(mapping, &mut compiler, compiled_rules.len());
         correlations = found;
-        for Compiled { item, root } in rules {
+        for rule in rules {
+            let number = compiled_rules.len();
+            let Compiled { item, root, .. } = rule;
+            if rule.silent || rule.draft.is_some() {
+                silent.push(number);
+            }
+            drafts.extend(rule.draft.map(|draft| Numbered {
+                rule: number,
+                kinds: KindSet::ALL,
+                draft,
+            }));
             compiled_rules.push((item, Dialect::Sigma, root, None, KindSet::ALL));
         }
     }
@@ -241,7 +277,8 @@ fn compile<V: View>(
     }
     let mut rule_index = Index::new(catalogue);
     for (number, (item, _, root, _, kinds)) in compiled_rules.iter().enumerate() {
-        if item.enabled {
+        let judged = item.enabled && item.stateful.is_none();
+        if judged && silent.binary_search(&number).is_err() {
             rule_index.add(number as u32, *root, *kinds, builder.if_true(*root));
         }
     }
@@ -249,8 +286,19 @@ fn compile<V: View>(
         .iter()
         .map(|(_, _, root, _, kinds)| kinds.intersection(builder.if_true(*root).kinds))
         .collect();
+    let steps = drafts.iter().flat_map(|numbered| &numbered.draft.steps);
+    let step_roots = steps.filter_map(|step| match step.source {
+        StepSource::Node(root) => Some(root),
+        StepSource::Rule(_) => None,
+    });
     let rule_roots = compiled_rules.iter().map(|(_, _, root, ..)| *root);
-    let roots: Vec<NodeId> = compiled_drops.iter().copied().chain(rule_roots).collect();
+    let roots: Vec<NodeId> = compiled_drops
+        .iter()
+        .copied()
+        .chain(rule_roots)
+        .chain(step_roots)
+        .collect();
+    let plans = Plans::new(drafts, catalogue, &builder);
     let program = builder.finish(&roots);
     let rules = compiled_rules
         .into_iter()
@@ -264,6 +312,7 @@ fn compile<V: View>(
         drops: compiled_drops.len(),
         counts,
         correlations,
+        plans,
         program,
         rule_index,
         drop_index,

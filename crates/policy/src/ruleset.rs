@@ -14,6 +14,7 @@ use crate::priority::Priority;
 use crate::program::{NodeId, Program};
 use crate::sigma::{Correlation, Metadata};
 use crate::source::{MappedText, Position, SourceFile, Sources};
+use crate::stateful::Plans;
 use crate::template::Template;
 
 /// The number of a rule within its [`RuleSet`], in load order.
@@ -95,6 +96,7 @@ pub struct RuleSet<V: View> {
     pub(crate) drops: usize,
     pub(crate) counts: Counts,
     pub(crate) correlations: Vec<Correlation>,
+    pub(crate) plans: Plans,
     pub(crate) program: Program,
     pub(crate) rule_index: Index,
     pub(crate) drop_index: Index,
@@ -123,6 +125,12 @@ impl<V: View> RuleSet<V> {
     /// Sigma's correlation rules, in the order in which they were loaded.
     pub fn correlations(&self) -> &[Correlation] {
         &self.correlations
+    }
+
+    /// Whether there are rules over several observations, for which a
+    /// [`Correlator`](crate::stateful::Correlator) is needed.
+    pub fn is_stateful(&self) -> bool {
+        !self.plans.is_empty()
     }
 
     /// How many well-formed items the files hold.

@@ -89,10 +89,20 @@ static CATALOGUE: Catalogue = Catalogue {
             ..field("proc.ports", Type::Int)
         },
     ],
-    aliases: &[Alias {
-        name: "evt.type",
-        target: "sf.opflags",
-    }],
+    aliases: &[
+        Alias {
+            name: "evt.type",
+            target: "sf.opflags",
+        },
+        Alias {
+            name: "proc.pid",
+            target: "sf.proc.pid",
+        },
+        Alias {
+            name: "proc.apid",
+            target: "proc.ports",
+        },
+    ],
     foreign: &[Foreign {
         name: "proc.loginuid",
         reason: "is not recorded",

@@ -66,6 +66,9 @@ pub(crate) fn documents(text: &str, file: u32, problems: &mut Vec<Diagnostic>) -
 /// Keys that only documents of Sigma have, in the first column.
 const SIGMA_KEYS: [&str; 3] = ["detection", "correlation", "logsource"];
 
+/// Keys of rules over several observations.
+const STATEFUL_KEYS: [&str; 3] = ["sequence", "threshold", "throttle"];
+
 /// Keys that only the original SysFlow dialect has.
 const SYSFLOW_KEYS: [&str; 4] = ["drop", "filter", "prefilter", "actions"];
 
@@ -81,6 +84,17 @@ pub(crate) fn detect(text: &str) -> Dialect {
     };
     if text.lines().any(has_sigma_key) {
         return Dialect::Sigma;
+    }
+    // Rules over several observations have maps within maps, which the loose reader does not know.
+    let has_stateful_key = |line: &str| {
+        let mut known = STATEFUL_KEYS.iter();
+        known.any(|key| {
+            let rest = line.trim_start().strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+    };
+    if text.lines().any(has_stateful_key) {
+        return Dialect::Falco;
     }
     let is_sysflow = text.lines().any(|line| {
         let content = line.trim_start();

@@ -17,6 +17,7 @@ use crate::document;
 use crate::items::RuleItem;
 use crate::program::NodeId;
 use crate::source::{MappedText, SourceFile, Span};
+use crate::stateful::Draft;
 
 /// What the Sigma files define, before it is compiled.
 #[derive(Default)]
@@ -44,6 +45,11 @@ struct Filter {
 pub(crate) struct Compiled {
     pub(crate) item: RuleItem,
     pub(crate) root: NodeId,
+    /// Whether it is only there for correlations.
+    pub(crate) silent: bool,
+    /// What a correlation is about.
+    pub(crate) draft: Option<Draft>,
+    pub(super) log_source: Option<usize>,
 }
 
 const KEYS: &[&str] = &[
@@ -188,6 +194,7 @@ impl Sigma {
                 enabled,
                 append: false,
                 sigma: Some(Box::new(metadata)),
+                stateful: None,
             },
             log_source,
             log_source_span,
@@ -195,11 +202,13 @@ impl Sigma {
         });
     }
 
-    /// Compiles the rules that the mapping has a source for, and the correlations whose rules are there.
+    /// Compiles the rules, of which the first will have the place `base` among all: those that the mapping
+    /// has a source for, and the correlations whose rules are there.
     pub(crate) fn compile(
         self,
         mapping_file: Option<(&SourceFile, u32)>,
         compiler: &mut Compiler,
+        base: usize,
     ) -> (Vec<Compiled>, Vec<Correlation>) {
         let mapping = mapping_file.map_or_else(Mapping::default, |(file, number)| {
             Mapping::read(file, number, &mut compiler.problems)
@@ -238,9 +247,13 @@ impl Sigma {
             rules.extend(root.map(|root| Compiled {
                 item: rule.item.clone(),
                 root,
+                silent: false,
+                draft: None,
+                log_source: mapping.log_source(&rule.log_source),
             }));
         }
-        let correlations = correlation::resolve(&self.correlations, &rules, compiler);
+        let correlations =
+            correlation::resolve(&self.correlations, &mut rules, &mapping, base, compiler);
         (rules, correlations)
     }
 }

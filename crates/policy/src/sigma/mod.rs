@@ -39,3 +39,5 @@ pub use correlation::{Alias, Bound, Correlation, CorrelationKind};
 pub use metadata::{LogSource, Metadata, Related, Status};
 
 pub(crate) use load::{Compiled, Sigma, built_in_mapping};
+#[cfg(test)]
+pub(crate) use rule_tests::options as toy_options;

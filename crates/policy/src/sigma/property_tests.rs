@@ -352,6 +352,6 @@ fn the_file_for_mutations_is_good() {
     };
     let (set, problems) = RuleSet::<Toy>::load(vec![file], &options());
     assert!(problems.is_empty(), "{problems}");
-    assert_eq!(set.rules().len(), 1);
+    assert_eq!(set.rules().len(), 2);
     assert_eq!(set.correlations().len(), 1);
 }

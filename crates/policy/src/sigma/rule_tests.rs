@@ -37,7 +37,7 @@ logsources:
       Image: sf.pproc.exe
 "#;
 
-pub(super) fn options() -> LoadOptions {
+pub(crate) fn options() -> LoadOptions {
     LoadOptions {
         sigma_mapping: Some(SourceFile {
             name: "mapping.yaml".into(),
