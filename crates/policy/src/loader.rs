@@ -110,6 +110,12 @@ impl Definitions {
     fn add_rule(&mut self, rule: RuleItem, dialect: Dialect, problems: &mut Vec<Diagnostic>) {
         if rule.append {
             if let Some(known) = self.known_rule(&rule.name, problems) {
+                if known.stateful.as_ref().is_some_and(|s| s.is_sequence()) {
+                    let message = "a sequence has several conditions, to which none can be added";
+                    let span = rule.condition.span;
+                    problems.push(Diagnostic::error(Code::Unsupported, span, message));
+                    return;
+                }
                 known.condition.append(&rule.condition);
             }
             return;

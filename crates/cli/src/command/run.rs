@@ -3,11 +3,12 @@
 mod folding;
 mod summary;
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, stderr};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
@@ -15,8 +16,9 @@ use sysflow_export::alert::{Alert, JsonEncoder, TextEncoder};
 use sysflow_field::{Arg, FieldId};
 use sysflow_pipeline::policies::{self, RecordRules};
 use sysflow_pipeline::stream::{self, Fault, Sink};
+use sysflow_policy::stateful::{Correlator, Limits, StatefulAlert, StepId};
 use sysflow_policy::{
-    Diagnostics, Evaluator, LoadOptions, Outcome, Priority, Severity, SourceFile,
+    Diagnostics, Evaluator, LoadOptions, Outcome, Priority, RuleSet, Severity, SourceFile,
 };
 use sysflow_record::entity::Joined;
 
@@ -105,7 +107,10 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         summary: Summary::new(rules.rules()),
         rules: &rules,
         evaluator: Evaluator::new(),
+        correlator: Correlator::new(&rules, Limits::default()),
+        steps: Vec::new(),
         matches: Vec::new(),
+        led: Vec::new(),
         fields,
         filter,
         least: arguments.priority,
@@ -182,6 +187,18 @@ fn tell_problems(problems: &Diagnostics, rules: &RecordRules, colour: ColourChoi
     output::warning(&format!("{loaded} of {all} rules run; {advice}"), colour);
 }
 
+/// How many records made an alert, in which time, and how many alerts like it were folded.
+fn what_led_to(alert: &StatefulAlert<'_>) -> String {
+    let times = || alert.observations.iter().map(|earlier| earlier.time);
+    let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
+    let span = Duration::from_nanos(last.saturating_sub(first).unsigned_abs());
+    let mut led = format!("{} within {span:.1?}", alert.count);
+    if alert.folded > 0 {
+        let _ = write!(led, ", {} more since the last alert", alert.folded);
+    }
+    led
+}
+
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
@@ -209,6 +226,12 @@ enum Printer {
 struct Judge<'r> {
     rules: &'r RecordRules,
     evaluator: Evaluator,
+    /// The memory of rules over several records.
+    correlator: Correlator,
+    /// Steps of these that the record in hand takes.
+    steps: Vec<StepId>,
+    /// What led to the alerts of these, by rule.
+    led: Vec<(usize, String)>,
     /// Rules that match the record in hand.
     matches: Vec<usize>,
     /// For each rule the fields that its output names.
@@ -233,14 +256,29 @@ impl Sink for Judge<'_> {
         let Self {
             rules,
             evaluator,
+            correlator,
+            steps,
+            led,
             matches,
             ..
         } = self;
         matches.clear();
+        led.clear();
         let outcome = evaluator.rules(rules, joined, |id, _| matches.push(id.0 as usize));
         if outcome == Outcome::Dropped {
             self.summary.count_dropped();
             return ControlFlow::Continue(());
+        }
+        if rules.is_stateful() {
+            let rules: &RuleSet<Joined<'_>> = rules;
+            steps.clear();
+            evaluator.steps(rules, joined, |step| steps.push(step));
+            let time = joined.record.ts();
+            correlator.observe(rules, joined, time, steps, |alert| {
+                let rule = alert.rule.0 as usize;
+                matches.push(rule);
+                led.push((rule, what_led_to(&alert)));
+            });
         }
         if self.matches.is_empty() {
             return ControlFlow::Continue(());
@@ -272,11 +310,17 @@ impl Judge<'_> {
             }
             self.summary.count(*index, joined);
             if self.folding.is_new(*index, joined) {
-                let output = rule.output.as_ref().map(|output| {
+                let mut output = rule.output.as_ref().map(|output| {
                     let mut rendered = String::new();
                     output.render(joined, &mut rendered);
                     rendered
                 });
+                if let Some((_, led)) = self.led.iter().find(|(rule, _)| rule == index) {
+                    output = Some(match output {
+                        Some(output) => format!("{output} ({led})"),
+                        None => led.clone(),
+                    });
+                }
                 shown.push((*index, output));
             }
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use sysflow_pipeline::policies;
+use sysflow_policy::sigma::check_mapping;
 use sysflow_policy::{LoadOptions, SourceFile};
+use sysflow_record::entity::Joined;
 
 use crate::{Found, TRACES, count, data, judge};
 
@@ -80,6 +82,12 @@ const REASONS: [(&str, &str); 4] = [
 fn by_rule(counts: Counts) -> BTreeMap<String, u64> {
     let counts = counts.iter().map(|(rule, n)| ((*rule).to_owned(), *n));
     counts.collect()
+}
+
+#[test]
+fn everything_in_the_mapping_exists() {
+    let problems = check_mapping::<Joined<'static>>(None);
+    assert!(problems.is_empty(), "{problems}");
 }
 
 #[test]

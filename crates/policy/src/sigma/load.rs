@@ -3,18 +3,21 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use sysflow_field::View;
 
 use super::collection::{self, Document, Keys};
+use super::correlate;
 use super::correlation::{self, Correlation, CorrelationItem};
 use super::detection::{self, Detection};
 use super::lower::Lowering;
 use super::mapping::{self, Mapping};
 use super::metadata::{self, LogSource, Status};
 use crate::Dialect;
-use crate::compile::{Compiler, Owner, Scope};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::compile::{Compiler, Macros, Owner, Scope};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document;
 use crate::items::RuleItem;
+use crate::lists::Lists;
 use crate::program::NodeId;
 use crate::source::{MappedText, SourceFile, Span};
 use crate::stateful::Draft;
@@ -213,7 +216,7 @@ impl Sigma {
         let mapping = mapping_file.map_or_else(Mapping::default, |(file, number)| {
             Mapping::read(file, number, &mut compiler.problems)
         });
-        let by_reference = correlation::by_reference(
+        let by_reference = correlate::by_reference(
             self.rules
                 .iter()
                 .filter_map(|rule| rule.item.sigma.as_deref()),
@@ -253,7 +256,7 @@ impl Sigma {
             }));
         }
         let correlations =
-            correlation::resolve(&self.correlations, &mut rules, &mapping, base, compiler);
+            correlate::resolve(&self.correlations, &mut rules, &mapping, base, compiler);
         (rules, correlations)
     }
 }
@@ -270,6 +273,22 @@ fn unknown_keys(keys: &mut Keys<'_, '_>) {
                 .push(problem.help(format!("did you mean `{known}`?")));
         }
     }
+}
+
+/// Finds what is wrong with a mapping, or with the built-in one of a source, also in what no rule asks for:
+/// every field is looked up, every condition compiled.
+pub fn check_mapping<V: View>(mapping: Option<SourceFile>) -> Diagnostics {
+    let catalogue = V::catalogue();
+    let Some(file) = mapping.or_else(|| mapping::built_in(catalogue.source)) else {
+        return Diagnostics::default();
+    };
+    let mut problems = Vec::new();
+    let mapping = Mapping::read(&file, 0, &mut problems);
+    let (lists, macros) = (Lists::default(), Macros::default());
+    let mut compiler = Compiler::new(catalogue, lists, macros, problems);
+    mapping.check(&mut compiler);
+    let (_, problems) = compiler.into_problems();
+    Diagnostics::new(problems, crate::source::Sources::new(vec![file]))
 }
 
 /// The file of the built-in mapping for a source.

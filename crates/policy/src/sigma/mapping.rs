@@ -33,6 +33,7 @@ use foldhash::fast::RandomState;
 use super::collection::{Keys, texts_of};
 use super::metadata::LogSource;
 use crate::Dialect;
+use crate::compile::{Compiler, Owner};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{self, Entry, Node};
 use crate::source::{MappedText, SourceFile};
@@ -215,6 +216,39 @@ impl Mapping {
             condition,
             fields: own,
         });
+    }
+
+    /// Looks up all fields and compiles all conditions.
+    pub(super) fn check(&self, compiler: &mut Compiler) {
+        let dialect = self.dialect.unwrap_or(Dialect::SysFlow);
+        let compile = |condition: &MappedText, name: &str, compiler: &mut Compiler| {
+            let owner = Owner::Item("the mapping of", name.to_owned());
+            let _ = compiler.condition(condition, dialect, owner);
+        };
+        let mut names: Vec<&MappedText> = self.keywords.iter().collect();
+        let own = self.log_sources.iter().flat_map(|source| &source.fields);
+        for (field, target) in self.fields.iter().chain(own) {
+            match target {
+                Target::Fields(targets, _) => names.extend(targets),
+                Target::Values(values) => {
+                    for (_, condition) in values {
+                        compile(condition, field, compiler);
+                    }
+                }
+                Target::Absent(_) => {}
+            }
+        }
+        for source in &self.log_sources {
+            if let Some(condition) = &source.condition {
+                compile(condition, &source.name, compiler);
+            }
+        }
+        for name in names {
+            if let Err(why) = compiler.catalogue.resolve(&name.text) {
+                let problem = compiler.unresolved(&name.text, name.span, &why);
+                compiler.problems.push(problem);
+            }
+        }
     }
 
     /// The log source that fits best: all that it names is the same, and it names the most.

@@ -20,7 +20,9 @@
 //! - Fields that the mapping does not know are errors.
 
 mod collection;
+mod combine;
 mod condition;
+mod correlate;
 mod correlation;
 mod detection;
 mod encode;
@@ -36,6 +38,7 @@ mod rule_tests;
 mod wildcard;
 
 pub use correlation::{Alias, Bound, Correlation, CorrelationKind};
+pub use load::check_mapping;
 pub use metadata::{LogSource, Metadata, Related, Status};
 
 pub(crate) use load::{Compiled, Sigma, built_in_mapping};

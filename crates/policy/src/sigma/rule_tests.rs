@@ -4,7 +4,7 @@ use crate::toy::Toy;
 use crate::{Dialect, Evaluator, LoadOptions, Priority, RuleSet, SourceFile};
 
 /// Names for the toys.
-pub(super) const MAPPING: &str = r#"
+pub(super) const MAPPING: &str = r"
 title: Toys
 unmatched: refuse
 fieldmappings:
@@ -35,7 +35,7 @@ logsources:
     category: other
     fieldmappings:
       Image: sf.pproc.exe
-"#;
+";
 
 pub(crate) fn options() -> LoadOptions {
     LoadOptions {

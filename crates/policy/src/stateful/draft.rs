@@ -217,7 +217,7 @@ impl Plans {
         placed: &HashMap<usize, usize, RandomState>,
         builder: &Builder,
     ) -> usize {
-        let at = self.plans.len();
+        let at = self.all.len();
         let mut steps = Vec::with_capacity(draft.steps.len());
         for (place, step) in draft.steps.into_iter().enumerate() {
             match step.source {
@@ -226,7 +226,7 @@ impl Plans {
                     self.steps.push((at, place));
                     self.index.add(id, root, kinds, builder.if_true(root));
                 }
-                StepSource::Rule(needed) => self.plans[placed[&needed]].feeds.push((at, place)),
+                StepSource::Rule(needed) => self.all[placed[&needed]].feeds.push((at, place)),
             }
             steps.push(Step {
                 by: step.by,
@@ -234,7 +234,7 @@ impl Plans {
                 distinct: step.distinct,
             });
         }
-        self.plans.push(Plan {
+        self.all.push(Plan {
             rule: RuleId(rule as u32),
             kind: draft.kind,
             steps,

@@ -244,13 +244,12 @@ impl Reader<'_> {
                 "a `threshold` has a `count` of 1 or more",
             );
         }
-        let within = match get("within") {
-            Some(entry) => self.duration(&entry.value),
-            None => {
-                let message = "a `threshold` has a duration in `within`";
-                self.error(Code::Shape, entry.key.span, message);
-                None
-            }
+        let within = if let Some(entry) = get("within") {
+            self.duration(&entry.value)
+        } else {
+            let message = "a `threshold` has a duration in `within`";
+            self.error(Code::Shape, entry.key.span, message);
+            None
         };
         let distinct = match get("distinct").map(|entry| &entry.value) {
             Some(Node::Scalar(field)) => Some(field.clone()),

@@ -46,6 +46,7 @@
 mod draft;
 mod engine;
 mod item;
+mod memory;
 mod plan;
 #[cfg(test)]
 mod property_tests;

@@ -108,7 +108,7 @@ pub(crate) struct Plan {
 /// All rules over several observations.
 #[derive(Debug, Default)]
 pub(crate) struct Plans {
-    pub(super) plans: Vec<Plan>,
+    pub(super) all: Vec<Plan>,
     /// Which plan a step belongs to, and its place in it.
     pub(super) steps: Vec<(usize, usize)>,
     /// The steps that an observation can take.
@@ -118,7 +118,7 @@ pub(crate) struct Plans {
 impl Plans {
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.plans.is_empty()
+        self.all.is_empty()
     }
 }
 

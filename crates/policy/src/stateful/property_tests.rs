@@ -1,6 +1,7 @@
 //! The engine answers what a plain reading answers that keeps everything; and floods do not grow it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -122,14 +123,14 @@ proptest! {
         let mut text = String::from("- rule: r\n  desc: d\n  priority: INFO\n  output: o\n");
         text += if lineage { "  by: [sf.pproc.exe, lineage]\n" } else { "  by: sf.pproc.exe\n" };
         if let Some(within) = within {
-            text += &format!("  within: {within}s\n");
+            let _ = writeln!(text, "  within: {within}s");
         }
         text += "  sequence:\n";
         let mut gaps = vec![None; length];
         for (place, letter) in ["a", "b", "c"].into_iter().take(length).enumerate() {
-            text += &format!("    - name: {letter}\n      condition: sf.proc.exe contains {letter}\n");
+            let _ = writeln!(text, "    - name: {letter}\n      condition: sf.proc.exe contains {letter}");
             if let (1, Some(gap)) = (place, gap) {
-                text += &format!("      within: {gap}s\n");
+                let _ = writeln!(text, "      within: {gap}s");
                 gaps[place] = Some(gap * SECOND);
             }
         }
@@ -185,10 +186,10 @@ proptest! {
         let mut text = String::from(
             "- rule: r\n  desc: d\n  priority: INFO\n  output: o\n  condition: sf.proc.exe contains a\n",
         );
-        text += &format!("  threshold: {{count: {count}, within: {within}s, by: [sf.pproc.exe]");
+        let _ = write!(text, "  threshold: {{count: {count}, within: {within}s, by: [sf.pproc.exe]");
         text += if distinct { ", distinct: sf.proc.pid}\n" } else { "}\n" };
         if let Some(every) = every {
-            text += &format!("  throttle: {{per: [sf.proc.pid], every: {every}s}}\n");
+            let _ = writeln!(text, "  throttle: {{per: [sf.proc.pid], every: {every}s}}");
         }
         let set = load(&text, &LoadOptions::default());
         let (told, _) = run(&set, &toys, Limits::default());
@@ -234,12 +235,12 @@ proptest! {
     ) {
         let mut text = String::new();
         for letter in ["a", "b", "c"] {
-            text += &format!(
+            let _ = write!(text,
                 "title: {letter}\nname: {letter}\nlogsource: {{product: linux, category: process_creation}}\n\
                  detection: {{s: {{Image|contains: {letter}}}, condition: s}}\n---\n",
             );
         }
-        text += &format!(
+        let _ = write!(text,
             "title: together\nname: together\ncorrelation:\n  type: temporal\n  rules: [a, b, c]\n  \
              group-by: [who]\n  aliases: {{who: {{a: ParentImage, b: ParentImage, c: ParentImage}}}}\n  \
              timespan: {within}s\n  condition: {{gte: {needed}}}\n---\n\
