@@ -18,8 +18,8 @@ type Rules = RuleSet<EventView<'static>>;
 const PAIRS: &[(&str, &str, &str)] = &[
     (
         "process_creation",
-        "Image|endswith: /sh",
-        "evt.type in (execve, execveat) and evt.rawres = 0 and proc.exepath endswith /sh",
+        "Image|startswith: /",
+        "evt.type in (execve, execveat) and evt.rawres = 0 and proc.exepath startswith /",
     ),
     (
         "process_creation",
