@@ -142,6 +142,7 @@ fn as_json(rule: &Rule<Joined<'static>>) -> serde_json::Value {
     let fields = rule.fields.iter().map(|id| CATALOGUE.field(*id).name);
     json!({
         "rule": rule.name,
+        "id": rule.sigma.as_ref().map(|metadata| metadata.id.as_str()),
         "desc": rule.desc,
         "priority": rule.priority.name(),
         "tags": rule.tags,

@@ -125,6 +125,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         return Err(error.into());
     }
     judge.out.flush()?;
+    tell_forgotten(&judge.correlator, &rules, colour);
     if !arguments.quiet {
         let styled = colour.wanted(stderr().is_terminal());
         let folded = judge.folding.folded();
@@ -152,6 +153,18 @@ fn load_rules(
         text: (*text).to_owned(),
     });
     Ok(RecordRules::load(files.collect(), &LoadOptions::default()))
+}
+
+/// Tells which rules over several records have forgotten some for want of room: they may have missed something.
+fn tell_forgotten(correlator: &Correlator, rules: &RecordRules, colour: ColourChoice) {
+    for state in correlator.states(rules) {
+        let Some(rule) = rules.rule(state.rule).filter(|_| state.evicted > 0) else {
+            continue;
+        };
+        let (name, evicted) = (&rule.name, state.evicted);
+        let message = format!("the rule `{name}` had to forget {evicted} keys for want of room");
+        output::warning(&message, colour);
+    }
 }
 
 /// Tells in a line each why a rule does not run; `rules check` shows the place.
