@@ -1,5 +1,7 @@
 //! `sysflow rules`.
 
+mod test;
+
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +18,7 @@ use sysflow_record::entity::Joined;
 use crate::arguments::{ColourChoice, terminal_width};
 use crate::output::{Failure, Output};
 
-/// Check and list rules.
+/// Check, list and test rules.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -31,6 +33,7 @@ enum Command {
     Check(Paths),
     /// List the rules that load
     List(Paths),
+    Test(test::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +52,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     match &arguments.command {
         Command::Check(paths) => check(paths, colour),
         Command::List(paths) => list(paths, colour),
+        Command::Test(arguments) => test::run(arguments, colour),
     }
 }
 
