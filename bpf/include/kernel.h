@@ -111,6 +111,7 @@ struct path {
 };
 struct super_block {
 	u32 s_dev;
+	unsigned long s_flags;
 	unsigned long s_magic;
 };
 struct timespec64 {

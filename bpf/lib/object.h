@@ -123,6 +123,9 @@ __attribute__((noinline)) int put_file(u64 address, u32 kind)
 	return 0;
 }
 
+/* SB_NOUSER: file systems of the kernel itself, which have no place among the mounts. */
+#define NEVER_MOUNTED (1UL << 31)
+
 /* The path of an open file. What lies on no mount that has a place has a name only. */
 __attribute__((noinline)) int put_file_path(u64 address, u64 root, u32 kind)
 {
@@ -135,6 +138,9 @@ __attribute__((noinline)) int put_file_path(u64 address, u64 root, u32 kind)
 	if (dentry == BPF_CORE_READ(dentry, d_parent) && BPF_CORE_READ(dentry, d_name.len) > 1)
 		return put_kernel_bytes((u64)BPF_CORE_READ(dentry, d_name.name),
 					BPF_CORE_READ(dentry, d_name.len), kind);
+	/* A pipe or a namespace that is opened by way of /proc: its root is no directory of anyone. */
+	if (BPF_CORE_READ(dentry, d_sb, s_flags) & NEVER_MOUNTED)
+		return 0;
 	return put_path((u64)dentry, (u64)BPF_CORE_READ(file, f_path.mnt), root, kind);
 }
 
