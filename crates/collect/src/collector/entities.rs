@@ -146,7 +146,6 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn add_process(&mut self, leader: i64, tid: i64, state: ObjectState) -> ProcessRef {
-        self.make_room_for_process();
         let mut known = self.describe(leader);
         known.state = state;
         known.container = self.container_for(leader, tid);

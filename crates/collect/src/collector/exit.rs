@@ -261,24 +261,6 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
-    /// Forgets the threads that were there longest, when the table is full.
-    pub(super) fn make_room_for_thread(&mut self) {
-        if self.threads.len() < self.config.limits.threads {
-            return;
-        }
-        let mut ages: Vec<(u64, i64)> = self
-            .threads
-            .iter()
-            .map(|thread| (thread.created, thread.tid))
-            .collect();
-        ages.sort_unstable();
-        ages.truncate(ages.len().div_ceil(4));
-        self.statistics.evicted_threads += ages.len() as u64;
-        for (_, tid) in ages {
-            self.forget_thread(tid);
-        }
-    }
-
     /// Forgets processes that have ended for a while.
     pub(super) fn delete_ended(&mut self) {
         if self.second.saturating_sub(self.deletions_checked) <= 1 {

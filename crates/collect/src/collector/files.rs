@@ -40,7 +40,6 @@ impl<S: RecordSink> Collector<S> {
         path: &Text,
         sighting: Sighting,
     ) -> FileRef {
-        self.make_room_for_file();
         let Tables {
             files, containers, ..
         } = &mut self.tables;

@@ -260,7 +260,6 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn begin_flow(&mut self, place: Place, tid: i64, is_ordered: bool) -> Option<FlowRef> {
-        self.make_room_for_flow();
         let oid = self.tables.processes.get(place.process)?.oid;
         let mut flow = Flow::new(place, oid, tid, self.now, self.second);
         match place.object {

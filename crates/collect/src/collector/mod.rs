@@ -13,6 +13,7 @@ mod losses;
 mod order;
 mod paths;
 mod processes;
+mod room;
 mod snapshot;
 mod sockets;
 mod timers;
@@ -312,6 +313,7 @@ impl<S: RecordSink> Collector<S> {
         if self.second != self.timers_checked {
             self.check_timers();
         }
+        self.make_room();
         match event.operation {
             Operation::Tick => {}
             Operation::Clone(ref clone) if event.phase == Phase::End => self.on_clone(event, clone),
@@ -334,7 +336,6 @@ impl<S: RecordSink> Collector<S> {
         self.statistics.unknown_threads += 1;
         let is_bare = self.has(Quirks::BARE_PLACEHOLDERS) && !self.is_generation_010();
         let pid = if is_bare { UNKNOWN } else { tid };
-        self.make_room_for_thread();
         self.threads.insert(Thread::placeholder(tid, pid));
         if !self.has(Quirks::NOTHING_IS_FORGOTTEN) {
             self.guessed.push_back((tid, self.second));

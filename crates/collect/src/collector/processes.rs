@@ -236,7 +236,6 @@ impl<S: RecordSink> Collector<S> {
 
     fn make_child(&mut self, event: &Event<'_>, clone: &Clone<'_>, new: &Child) {
         let image = &clone.image;
-        self.make_room_for_thread();
         let is_thread = new.pid != new.tid;
         let mut child = Thread {
             parent: new.parent,

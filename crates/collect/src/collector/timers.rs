@@ -191,54 +191,6 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
-    pub(super) fn make_room_for_process(&mut self) {
-        if self.tables.processes.len() < self.config.limits.processes {
-            return;
-        }
-        // Those first that have nothing in progress, then those that have ended, then those unused for longest.
-        let mut all: Vec<(bool, bool, u64, ProcessRef)> = self
-            .tables
-            .processes
-            .iter()
-            .map(|(place, known)| {
-                let is_busy = !known.flows.is_empty() || known.threads.is_some();
-                (is_busy, !known.has_exited, known.used, place)
-            })
-            .collect();
-        all.sort_unstable_by_key(|(is_busy, lives, used, place)| {
-            (*is_busy, *lives, *used, place.index)
-        });
-        all.truncate(all.len().div_ceil(4));
-        self.statistics.evicted_processes += all.len() as u64;
-        for (_, _, _, process) in all {
-            self.end_flows_of_process(process, true);
-            self.tables.processes.remove(process);
-        }
-    }
-
-    pub(super) fn make_room_for_file(&mut self) {
-        let limit = self.config.limits.files;
-        if self.tables.files.len() < self.next_file_sweep.max(limit) {
-            return;
-        }
-        self.statistics.evicted_files += self
-            .tables
-            .files
-            .forget_unused(true, &self.tables.containers);
-        // Files in use stay. Where nearly all are, looking again at once would be in vain.
-        self.next_file_sweep = self.tables.files.len() + limit.div_ceil(8);
-    }
-
-    pub(super) fn make_room_for_flow(&mut self) {
-        if self.flows.len() < self.config.limits.flows {
-            return;
-        }
-        if let Some(earliest) = self.flows.earliest() {
-            self.statistics.evicted_flows += 1;
-            self.end_flow(earliest, OpFlags::TRUNCATE, false);
-        }
-    }
-
     /// Another file begins: what has no use is forgotten, the rest will be written again.
     pub(super) fn clean_tables(&mut self) {
         for process in self.tables.processes.in_order().into_iter().rev() {
