@@ -132,9 +132,14 @@ __attribute__((noinline)) int put_file_path(u64 address, u64 root, u32 kind)
 	if (!file)
 		return 0;
 	dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (dentry == BPF_CORE_READ(dentry, d_parent) && BPF_CORE_READ(dentry, d_name.len) > 1)
-		return put_kernel_bytes((u64)BPF_CORE_READ(dentry, d_name.name),
-					BPF_CORE_READ(dentry, d_name.len), kind);
+	if (dentry == BPF_CORE_READ(dentry, d_parent)) {
+		if (BPF_CORE_READ(dentry, d_name.len) > 1)
+			return put_kernel_bytes((u64)BPF_CORE_READ(dentry, d_name.name),
+						BPF_CORE_READ(dentry, d_name.len), kind);
+		/* A pipe or a namespace: in no directory, and not the top of what is mounted. */
+		if (dentry != BPF_CORE_READ(file, f_path.mnt, mnt_root))
+			return 0;
+	}
 	return put_path((u64)dentry, (u64)BPF_CORE_READ(file, f_path.mnt), root, kind);
 }
 

@@ -214,42 +214,43 @@ pub(crate) fn descriptors<O: Observer>(
             return;
         };
         name.clear();
-        if let Some(target) = target(record, &file, &mut name) {
-            observer.snapshot(&Snapshot::Descriptor(Descriptor {
-                tid: i64::from(record.header.tid),
-                fd: record.fd(0),
-                inode: file.inode,
-                target,
-            }));
-        }
+        observer.snapshot(&Snapshot::Descriptor(Descriptor {
+            tid: i64::from(record.header.tid),
+            fd: record.fd(0),
+            inode: file.inode,
+            target: target(record, &file, &mut name),
+        }));
     });
     Ok(())
 }
 
-fn target<'a>(record: &Record<'a>, file: &File, name: &'a mut Vec<u8>) -> Option<Target<'a>> {
+fn target<'a>(record: &Record<'a>, file: &File, name: &'a mut Vec<u8>) -> Target<'a> {
     if let Some(socket) = record.structure::<Socket>(item::SOCKET) {
-        return Some(socket_target(record, &socket));
+        return socket_target(record, &socket);
     }
-    let path = record.bytes(item::PATH)?;
+    let Some(path) = record.bytes(item::PATH) else {
+        // In no directory, and without a name.
+        if file.mode & KIND != PIPE {
+            return Target::Special(SpecialKind::Other, b"");
+        }
+        name.extend_from_slice(format!("pipe:[{}]", file.inode).as_bytes());
+        return Target::Pipe(name);
+    };
     if !path.starts_with(b"/") {
         let kind = SPECIAL
             .iter()
             .find(|(prefix, _)| path.starts_with(prefix))
             .map_or(SpecialKind::Other, |(_, kind)| *kind);
-        return Some(Target::Special(kind, path));
+        return Target::Special(kind, path);
     }
-    Some(match file.mode & KIND {
+    match file.mode & KIND {
         DIRECTORY => Target::Directory(path),
-        PIPE if path == b"/" => {
-            name.extend_from_slice(format!("pipe:[{}]", file.inode).as_bytes());
-            Target::Pipe(name)
-        }
         _ => Target::File {
             path,
             flags: Some(values::open_flags(file.flags) | values::file_flags(file) & !0x4000),
             device: Some(file.device),
         },
-    })
+    }
 }
 
 fn socket_target<'a>(record: &Record<'a>, socket: &Socket) -> Target<'a> {

@@ -133,6 +133,15 @@ fn files() {
     );
     assert_eq!(opens("b").len(), 1, "the one for the path only");
 
+    for asked in ["/proc/self/fd/", "/proc/self/ns/uts"] {
+        let named = watched.named("openat");
+        let open = named
+            .iter()
+            .find(|open| open.argument("name").starts_with(asked));
+        let told = open.unwrap().argument("(path)");
+        assert!(told.starts_with(asked), "{told} for {asked}");
+    }
+
     watched.one("symlink", "target", &path("a"));
     let renamed = watched.one("rename", "oldpath", &path("b"));
     assert_eq!(renamed.argument("newpath"), path("c"));

@@ -98,6 +98,12 @@ fn files(directory: &str) {
         .open(path("b"))
         .unwrap();
     drop(path_only);
+    // Neither a pipe nor a namespace lies at a path, though both can be opened by one.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let by_number = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    drop(OpenOptions::new().write(true).open(by_number).unwrap());
+    drop((reader, writer));
+    drop(File::open("/proc/self/ns/uts").unwrap());
     fs::rename(path("b"), path("c")).unwrap();
     fs::hard_link(path("c"), path("d")).unwrap();
     fs::set_permissions(path("c"), fs::Permissions::from_mode(0o4755)).unwrap();
