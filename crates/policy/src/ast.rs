@@ -158,62 +158,84 @@ pub(crate) struct Operand {
 }
 
 macro_rules! operators {
-    ($($(#[$doc:meta])* $variant:ident = $spelling:literal,)+) => {
+    (
+        written { $($(#[$doc:meta])* $variant:ident = $spelling:literal,)+ }
+        made { $($(#[$made_doc:meta])* $made:ident = $made_spelling:literal,)+ }
+    ) => {
         /// The operators of all dialects together.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum Operator { $($(#[$doc])* $variant,)+ }
+        pub(crate) enum Operator {
+            $($(#[$doc])* $variant,)+
+            $($(#[$made_doc])* $made,)+
+        }
 
         impl Operator {
-            /// Every operator.
+            /// Every operator that a condition may have.
             pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// As it is written; `==` is another spelling of `=`.
+            /// As it is written, or shown; `==` is another spelling of `=`.
             pub(crate) const fn spelling(self) -> &'static str {
-                match self { $(Self::$variant => $spelling,)+ }
+                match self {
+                    $(Self::$variant => $spelling,)+
+                    $(Self::$made => $made_spelling,)+
+                }
             }
         }
     };
 }
 
 operators! {
-    /// The field has a value.
-    Exists = "exists",
-    /// Equality.
-    Equal = "=",
-    /// Inequality.
-    NotEqual = "!=",
-    /// Order.
-    Less = "<",
-    /// Order.
-    LessOrEqual = "<=",
-    /// Order.
-    Greater = ">",
-    /// Order.
-    GreaterOrEqual = ">=",
-    /// Part of the text.
-    Contains = "contains",
-    /// Part of the text, ASCII case ignored.
-    ContainsIgnoringCase = "icontains",
-    /// Part of the text, the value in hexadecimal.
-    ContainsBytes = "bcontains",
-    /// Start of the text.
-    StartsWith = "startswith",
-    /// Start of the text, the value in hexadecimal.
-    StartsWithBytes = "bstartswith",
-    /// End of the text.
-    EndsWith = "endswith",
-    /// Shell pattern.
-    Glob = "glob",
-    /// Shell pattern, ASCII case ignored.
-    GlobIgnoringCase = "iglob",
-    /// Regular expression over the whole text.
-    Regex = "regex",
-    /// One of a list.
-    In = "in",
-    /// One of a list.
-    Intersects = "intersects",
-    /// Falco: at or below one of the paths. SysFlow: contains one of the texts.
-    PathMatch = "pmatch",
+    written {
+        /// The field has a value.
+        Exists = "exists",
+        /// Equality.
+        Equal = "=",
+        /// Inequality.
+        NotEqual = "!=",
+        /// Order.
+        Less = "<",
+        /// Order.
+        LessOrEqual = "<=",
+        /// Order.
+        Greater = ">",
+        /// Order.
+        GreaterOrEqual = ">=",
+        /// Part of the text.
+        Contains = "contains",
+        /// Part of the text, ASCII case ignored.
+        ContainsIgnoringCase = "icontains",
+        /// Part of the text, the value in hexadecimal.
+        ContainsBytes = "bcontains",
+        /// Start of the text.
+        StartsWith = "startswith",
+        /// Start of the text, the value in hexadecimal.
+        StartsWithBytes = "bstartswith",
+        /// End of the text.
+        EndsWith = "endswith",
+        /// Shell pattern.
+        Glob = "glob",
+        /// Shell pattern, ASCII case ignored.
+        GlobIgnoringCase = "iglob",
+        /// Regular expression over the whole text.
+        Regex = "regex",
+        /// One of a list.
+        In = "in",
+        /// One of a list.
+        Intersects = "intersects",
+        /// Falco: at or below one of the paths. SysFlow: contains one of the texts.
+        PathMatch = "pmatch",
+    }
+    // Only other front ends make these: as words of conditions they would take names from users.
+    made {
+        /// Equality of texts, ASCII case ignored.
+        EqualIgnoringCase = "equals, in any case",
+        /// Start of the text, ASCII case ignored.
+        StartsWithIgnoringCase = "starts, in any case, with",
+        /// End of the text, ASCII case ignored.
+        EndsWithIgnoringCase = "ends, in any case, with",
+        /// Regular expression over any part of the text.
+        Finds = "has a part that matches",
+    }
 }
 
 impl Operator {

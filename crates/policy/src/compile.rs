@@ -62,6 +62,19 @@ pub(crate) struct ToCompile<'t> {
 }
 
 impl Scope {
+    /// The surroundings of a condition in a file.
+    pub(crate) const fn new(dialect: Dialect, file: u32, owner: Owner) -> Self {
+        Self {
+            dialect,
+            file,
+            owner,
+            faults: Vec::new(),
+            skips_unknown: false,
+            had_empty_list: false,
+            last_defined: None,
+        }
+    }
+
     const fn place(&self) -> Place {
         Place {
             file: self.file,
@@ -141,13 +154,8 @@ impl Compiler {
     pub(crate) fn condition(&mut self, wanted: ToCompile<'_>) -> Option<Compiled> {
         let text = wanted.text;
         let mut scope = Scope {
-            dialect: wanted.dialect,
-            file: text.span.file,
-            owner: wanted.owner,
-            faults: Vec::new(),
             skips_unknown: wanted.skips_unknown,
-            had_empty_list: false,
-            last_defined: None,
+            ..Scope::new(wanted.dialect, text.span.file, wanted.owner)
         };
         let node = self.parsed(text, &mut scope);
         if node.is_none()
@@ -257,7 +265,7 @@ impl Compiler {
     fn parsed(&mut self, text: &MappedText, scope: &mut Scope) -> Option<Compiled> {
         let spliced = match scope.dialect {
             Dialect::Falco => Some(self.spliced(text, scope)?),
-            Dialect::SysFlow => None,
+            Dialect::SysFlow | Dialect::Sigma => None,
         };
         let mut syntax_problems = Vec::new();
         let letters = spliced.as_ref().map_or(text, |spliced| &spliced.text);

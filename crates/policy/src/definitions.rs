@@ -15,6 +15,7 @@ use crate::lists::Lists;
 use crate::macros::Macros;
 use crate::requirements;
 use crate::ruleset::{Counts, LoadOptions};
+use crate::sigma::Sigma;
 use crate::source::{MappedText, Span};
 
 /// The only source of observations that there is here.
@@ -30,6 +31,7 @@ pub(crate) struct Definitions {
     rules_by_name: HashMap<String, usize, RandomState>,
     pub(crate) drops: Vec<(DropItem, Dialect)>,
     pub(crate) counts: Counts,
+    pub(crate) sigma: Sigma,
 }
 
 /// Adds the items of one file to what is there.
@@ -200,6 +202,18 @@ fn change_rule(
         replaced,
     } = change;
     let mut fault = |problem: Diagnostic| problems.push(problem.about("rule", &name.text));
+    let condition = added.condition.as_ref().or(replaced.condition.as_ref());
+    if let Some(condition) = condition
+        && rule.stateful.as_ref().is_some_and(|s| s.is_sequence())
+    {
+        let message = "a sequence has several conditions, none of which can be changed";
+        fault(Diagnostic::error(
+            Code::Unsupported,
+            condition.span,
+            message,
+        ));
+        return;
+    }
     if let Some(condition) = &added.condition {
         rule.condition.append(condition);
     }

@@ -7,6 +7,7 @@ use sysflow_field::{Value, View};
 use crate::predicate::{Pair, Question, Source};
 use crate::program::{Node, NodeId, Program, Runnable};
 use crate::ruleset::{Condition, Matching, Rule, RuleId, RuleSet};
+use crate::stateful::StepId;
 use crate::transform::{Made, Memory};
 
 /// What became of an observation.
@@ -86,7 +87,8 @@ impl Evaluator {
         }
         let mut matched = 0;
         for (number, (rule, root)) in set.rules.iter().zip(&set.rule_roots).enumerate() {
-            if rule.enabled && self.holds(&set.program, *root, view) {
+            let is_asked = rule.enabled && !rule.stateful && !rule.silent;
+            if is_asked && self.holds(&set.program, *root, view) {
                 matched += 1;
                 on_match(RuleId(number as u32), rule);
             }
@@ -126,6 +128,21 @@ impl Evaluator {
     #[cfg(test)]
     pub(crate) fn memory_size(&self) -> usize {
         self.answers.capacity() * size_of::<u32>() + self.memory.size()
+    }
+
+    /// Finds the steps of rules over several observations that an observation takes. Drop rules are not
+    /// asked again: what [`rules`](Self::rules) has dropped is not to come here.
+    pub fn steps<V: View>(&mut self, set: &RuleSet<V>, view: &V, mut on_step: impl FnMut(StepId)) {
+        if set.plans.is_empty() {
+            return;
+        }
+        self.begin(&set.program);
+        let (kind, operations) = (view.kind() as usize, view.operations());
+        for entry in set.plans.index.candidates(kind, operations) {
+            if self.holds(&set.program, entry.root, view) {
+                on_step(StepId(entry.item));
+            }
+        }
     }
 
     /// Forgets all answers.

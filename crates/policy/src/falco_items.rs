@@ -30,6 +30,12 @@ pub(crate) const RULE_KEYS: &[&str] = &[
     "skip-if-unknown-filter",
     "append",
     "override",
+    // Ours: see `stateful`.
+    "by",
+    "sequence",
+    "threshold",
+    "throttle",
+    "within",
 ];
 
 /// What later items may do with a part of a rule.
@@ -126,13 +132,16 @@ impl Form<'_, '_> {
             }
             Changes::New(..) | Changes::None => {}
         }
-        let essential = ["condition", "output", "desc", "priority"];
+        let essential = ["condition", "sequence", "output", "desc", "priority"];
         if !essential.iter().any(|key| self.entry(key).is_some()) {
             return self.toggle(name);
         }
+        let stateful = self.stateful(&name).ok()?;
+        let steps = stateful.as_ref().filter(|item| item.is_sequence());
+        let steps = steps.map(|item| item.shown(name.span));
         let mut text = |key: &str| self.filled(key);
-        let (condition, output) = (text("condition"), text("output"));
-        let (desc, priority) = (text("desc"), text("priority"));
+        let condition = steps.or_else(|| text("condition"));
+        let (output, desc, priority) = (text("output"), text("desc"), text("priority"));
         let (Some(condition), Some(output), Some(desc), Some(_)) =
             (condition, output, desc, priority)
         else {
@@ -155,6 +164,8 @@ impl Form<'_, '_> {
             skips_unknown: self.boolean("skip-if-unknown-filter").unwrap_or(false),
             capture: self.boolean("capture").unwrap_or(false),
             capture_duration: self.number("capture_duration").unwrap_or(0),
+            sigma: None,
+            stateful: stateful.map(Box::new),
         })))
     }
 

@@ -49,10 +49,10 @@ impl Compiler {
             Op::Contains => Spec::Contains(texts()),
             Op::PathMatch if scope.dialect == Dialect::SysFlow => Spec::Contains(texts()),
             Op::PathMatch => return Some(below(words)),
-            Op::ContainsIgnoringCase => {
-                let lower = words.iter().map(|word| word.text.to_ascii_lowercase());
-                Spec::ContainsIgnoringCase(lower.map(|text| text.into_bytes().into()).collect())
-            }
+            Op::ContainsIgnoringCase => Spec::ContainsIgnoringCase(in_lower_case(words)),
+            Op::EqualIgnoringCase => Spec::EqualsIgnoringCase(in_lower_case(words)),
+            Op::StartsWithIgnoringCase => Spec::StartsWithIgnoringCase(in_lower_case(words)),
+            Op::EndsWithIgnoringCase => Spec::EndsWithIgnoringCase(in_lower_case(words)),
             Op::StartsWith => Spec::StartsWith(texts()),
             Op::EndsWith => Spec::EndsWith(texts()),
             Op::ContainsBytes | Op::StartsWithBytes => {
@@ -73,6 +73,11 @@ impl Compiler {
             Op::Regex => Spec::Matches(self.converted(
                 words,
                 |word| test::regex([word].into_iter()).map(|_| word.to_owned()),
+                scope,
+            )?),
+            Op::Finds => Spec::Finds(self.converted(
+                words,
+                |word| test::part([word].into_iter()).map(|_| word.to_owned()),
                 scope,
             )?),
             Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual | Op::Exists => {
@@ -133,13 +138,17 @@ impl Compiler {
         let field = left.field;
         let is_number = word.text.parse::<f64>().is_ok() && !word.quoted;
         let spec = match (field.ty, scope.dialect) {
-            (Type::Text | Type::Bytes | Type::Path | Type::Json, Dialect::SysFlow) if is_number => {
+            (
+                Type::Text | Type::Bytes | Type::Path | Type::Json,
+                Dialect::SysFlow | Dialect::Sigma,
+            ) if is_number => {
                 let message = format!("`{}` is text and has no order with a number", check.left);
                 let problem = Diagnostic::error(Code::BadLiteral, word.span, message);
-                self.fault(
-                    scope,
-                    problem.help("put the number in quotes to compare by letters"),
-                );
+                let problem = match scope.dialect {
+                    Dialect::Sigma => problem,
+                    _ => problem.help("put the number in quotes to compare by letters"),
+                };
+                self.fault(scope, problem);
                 return None;
             }
             (Type::Ip | Type::Net, _) | (Type::Bool | Type::Bytes, Dialect::Falco) => {
@@ -333,6 +342,11 @@ const fn fits(operator: Operator, ty: Type) -> bool {
         | Op::Intersects => !matches!(ty, Type::Bytes),
         _ => true,
     }
+}
+
+fn in_lower_case(words: &[Word]) -> Texts {
+    let lower = words.iter().map(|word| word.text.to_ascii_lowercase());
+    lower.map(|text| text.into_bytes().into()).collect()
 }
 
 /// Falco's `pmatch`: at or below one of these paths, whose parts may be patterns.

@@ -6,7 +6,9 @@ use crate::document::{Entry, Node, RawItem};
 use crate::exceptions::{Exception, RawException};
 use crate::falco::FalcoCode;
 use crate::priority::Priority;
+use crate::sigma::Metadata;
 use crate::source::{MappedText, Span};
+use crate::stateful::{self, StatefulItem};
 
 /// An item that has the shape it needs.
 #[derive(Clone, Debug)]
@@ -51,6 +53,10 @@ pub(crate) struct RuleItem {
     pub(crate) capture: bool,
     /// Milliseconds; 0 for as long as it is configured.
     pub(crate) capture_duration: u32,
+    /// What a Sigma rule says about itself.
+    pub(crate) sigma: Option<Box<Metadata>>,
+    /// What the rule says of several observations.
+    pub(crate) stateful: Option<Box<StatefulItem>>,
 }
 
 /// Parts of a rule.
@@ -133,6 +139,11 @@ const SYSFLOW_RULE_KEYS: &[&str] = &[
     "append",
     "warn_evttypes",
     "skip-if-unknown-filter",
+    "by",
+    "sequence",
+    "threshold",
+    "throttle",
+    "within",
 ];
 const DROP_KEYS: &[&str] = &["drop", "filter", "condition", "desc", "enabled"];
 const SYSFLOW_MACRO_KEYS: &[&str] = &["macro", "condition", "append", "desc"];
@@ -225,7 +236,7 @@ pub(crate) struct Form<'r, 'p> {
 impl Form<'_, '_> {
     fn rule(&mut self, name: MappedText) -> Option<Item> {
         let source = self.text("source");
-        let essential = ["condition", "output", "desc", "priority"];
+        let essential = ["condition", "sequence", "output", "desc", "priority"];
         let enabled = self.boolean("enabled");
         let append = self.boolean("append").unwrap_or(false);
         if let Some(enabled) = enabled
@@ -233,10 +244,9 @@ impl Form<'_, '_> {
         {
             return Some(Item::Toggle { name, enabled });
         }
-        let condition = self.required("condition")?;
         if append {
             let added = RuleParts {
-                condition: Some(condition),
+                condition: Some(self.required("condition")?),
                 ..RuleParts::default()
             };
             return Some(Item::Change(Box::new(RuleChange {
@@ -245,6 +255,11 @@ impl Form<'_, '_> {
                 replaced: RuleParts::default(),
             })));
         }
+        let stateful = self.stateful(&name).ok()?;
+        let condition = match &stateful {
+            Some(stateful) if stateful.is_sequence() => stateful.shown(name.span),
+            _ => self.required("condition")?,
+        };
         Some(Item::Rule(Box::new(RuleItem {
             desc: self.text("desc").map_or_else(String::new, |desc| desc.text),
             output: self.text("output"),
@@ -262,7 +277,15 @@ impl Form<'_, '_> {
             capture_duration: 0,
             name,
             condition,
+            sigma: None,
+            stateful: stateful.map(Box::new),
         })))
+    }
+
+    /// What the rule says of several observations, if anything. `Err` after errors, which have been reported.
+    pub(crate) fn stateful(&mut self, name: &MappedText) -> Result<Option<StatefulItem>, ()> {
+        let note = format!("in rule `{}`, which is left out", name.text);
+        stateful::read(self.raw, &note, self.problems)
     }
 
     fn drop_item(&mut self, name: MappedText) -> Option<Item> {

@@ -264,7 +264,7 @@ fn escape(rest: &str, quote: char, dialect: Dialect) -> Result<(String, usize), 
             return match (byte, dialect) {
                 (Some(0), _) => Err("a value cannot hold the character zero".into()),
                 (Some(byte), _) => Ok((raw_byte(byte).to_string(), 3)),
-                (None, Dialect::SysFlow) => Ok(("\\".into(), 0)),
+                (None, Dialect::SysFlow | Dialect::Sigma) => Ok(("\\".into(), 0)),
                 (None, Dialect::Falco) => Err("`\\x` needs two hexadecimal digits".into()),
             };
         }

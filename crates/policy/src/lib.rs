@@ -4,20 +4,23 @@
 //! # Contract
 //!
 //! - The crate knows fields and values, and no record, event or sink.
-//! - [`RuleSet::load`] takes the text of rule files of either [`Dialect`] and never fails as a whole:
+//! - [`RuleSet::load`] takes the text of rule files of any [`Dialect`] and never fails as a whole:
 //!   an item with an error is left out, and every problem is a [`Diagnostic`] with its place in the
 //!   file. A name that is no field is an error, never silently a text.
 //! - An [`Evaluator`] asks one observation. It allocates nothing but the working memory that it keeps
 //!   (and, in JSON documents, texts with escapes in them), makes no dynamic call, and answers each part
 //!   that several rules share at most once per observation.
 //! - Whatever a file holds, loading it ends in bounded time, memory and stack.
+//! - Rules over several observations ([`stateful`]) are steps to an [`Evaluator`]; a
+//!   [`Correlator`](stateful::Correlator) remembers these, within bounds.
 //!
 //! # What a check means
 //!
 //! A check is true if *any* value of the field passes; of a field whose values are
 //! [one whole](sysflow_field::Limits::whole_list), `in` asks for all. Texts are never cut at commas. Fields that have
 //! no value fail every check; whether an absent answer is "no value" or a zero value is declared by the
-//! field ([`Absence`](sysflow_field::Absence)). The dialects differ in few places:
+//! field ([`Absence`](sysflow_field::Absence)). Sigma has its own reading of
+//! values: see [`sigma`]. The other dialects differ in few places:
 //!
 //! | | SysFlow policy dialect | Falco rules language |
 //! |---|---|---|
@@ -108,8 +111,10 @@ mod property_tests;
 mod reference;
 mod requirements;
 mod ruleset;
+pub mod sigma;
 mod source;
 mod splice;
+pub mod stateful;
 mod template;
 mod test;
 #[cfg(test)]
@@ -136,4 +141,6 @@ pub enum Dialect {
     Falco,
     /// The policy dialect of the original SysFlow processor: almost YAML.
     SysFlow,
+    /// Sigma rules: YAML, a document for each.
+    Sigma,
 }

@@ -197,7 +197,9 @@ impl Lists {
                 // To Falco it is a text that happens to be the name of a list.
                 let problem = match place.dialect {
                     Dialect::Falco => Diagnostic::warning(code, word.span, message),
-                    Dialect::SysFlow => Diagnostic::error(code, word.span, message),
+                    Dialect::SysFlow | Dialect::Sigma => {
+                        Diagnostic::error(code, word.span, message)
+                    }
                 };
                 problems.push(problem.also(name_span, "in this list"));
                 continue;
@@ -224,7 +226,7 @@ fn raw(text: &MappedText, dialect: Dialect) -> String {
     let item = text.text.as_str();
     let needs_quotes = match dialect {
         Dialect::Falco => exceptions::needs_quotes(item),
-        Dialect::SysFlow => {
+        Dialect::SysFlow | Dialect::Sigma => {
             item.contains([' ', '\t', '(', ')', ',', '=']) && !item.starts_with(['"', '\''])
         }
     };

@@ -118,8 +118,8 @@ pub(crate) fn boolean(word: &str, dialect: Dialect) -> Result<bool, String> {
     match (word, dialect) {
         ("true" | "1", _) => Ok(true),
         ("false" | "0", _) => Ok(false),
-        (_, Dialect::SysFlow) if word.eq_ignore_ascii_case("true") => Ok(true),
-        (_, Dialect::SysFlow) if word.eq_ignore_ascii_case("false") => Ok(false),
+        (_, Dialect::SysFlow | Dialect::Sigma) if word.eq_ignore_ascii_case("true") => Ok(true),
+        (_, Dialect::SysFlow | Dialect::Sigma) if word.eq_ignore_ascii_case("false") => Ok(false),
         _ => Err(format!("`{word}` is neither `true` nor `false`")),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sysflow_field::{Catalogue, KindSet, View};
 
 use crate::Dialect;
-use crate::compile::{Compiler, Owner, ToCompile};
+use crate::compile::{Compiled, Compiler, Owner, ToCompile};
 use crate::definitions::{Adder, Definitions, SOURCE, source_of};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, nearest};
 use crate::document;
@@ -19,7 +19,9 @@ use crate::program::{Builder, NodeId, Program};
 use crate::ruleset::{
     Capture, Counts, ExtraField, FailedRule, LoadOptions, Rule, RuleSet, Selection, Selector,
 };
-use crate::source::{SourceFile, Sources, Span};
+use crate::sigma::{self, Correlation};
+use crate::source::{MappedText, SourceFile, Sources, Span};
+use crate::stateful::{self, Draft, Numbered, Plans, StepSource};
 use crate::template::Template;
 use crate::{alerts, analysis, pattern};
 
@@ -32,10 +34,15 @@ pub(crate) fn load<V: View>(
             file.text.remove(0);
         }
     }
+    // The mapping of Sigma's names stands behind the files, so that problems in it have a place.
+    let mapping = options.sigma_mapping.clone();
+    let mapping = mapping.or_else(|| sigma::built_in_mapping(V::catalogue().source));
+    let rule_files = files.len();
+    files.extend(mapping);
     let sources = Sources::new(files);
     let mut problems = Vec::new();
     let mut definitions = Definitions::default();
-    for (number, file) in sources.files().iter().enumerate() {
+    for (number, file) in sources.files()[..rule_files].iter().enumerate() {
         let number = number as u32;
         if file.text.len() > options.max_file_size {
             let message = format!(
@@ -50,6 +57,10 @@ pub(crate) fn load<V: View>(
         let dialect = options
             .dialect
             .unwrap_or_else(|| document::detect(&file.text));
+        if dialect == Dialect::Sigma {
+            definitions.sigma.read(&file.text, number, &mut problems);
+            continue;
+        }
         let before = problems.len();
         let mut adder = Adder {
             definitions: &mut definitions,
@@ -71,7 +82,7 @@ pub(crate) fn load<V: View>(
             }
         }
     }
-    compile(definitions, problems, sources, options)
+    compile(definitions, problems, sources, rule_files, options)
 }
 
 /// A rule that has been compiled.
@@ -83,12 +94,17 @@ struct CompiledRule<V: View> {
     output: Option<Template<V>>,
     extra_fields: Vec<ExtraField<V>>,
     kinds: KindSet,
+    /// What it says of several observations.
+    draft: Option<Draft>,
+    /// Whether it is only there for rules that are about it.
+    silent: bool,
 }
 
 fn compile<V: View>(
     definitions: Definitions,
     problems: Vec<Diagnostic>,
     sources: Sources,
+    rule_files: usize,
     options: &LoadOptions,
 ) -> (RuleSet<V>, Diagnostics) {
     let catalogue = V::catalogue();
@@ -97,9 +113,11 @@ fn compile<V: View>(
         macros,
         rules,
         drops,
-        counts,
+        mut counts,
+        sigma,
         ..
     } = definitions;
+    counts.rules += sigma.rules();
     let mut compiler = Compiler::new(catalogue, lists, macros, problems);
     compiler.traces = options.explain;
     compiler.constants.clone_from(&options.static_fields);
@@ -116,20 +134,39 @@ fn compile<V: View>(
     }
     let mut compiled_rules: Vec<CompiledRule<V>> = Vec::new();
     let mut failed = Vec::new();
+    let is_urgent = |item: &RuleItem| {
+        let least = options.minimum_priority;
+        least.is_none_or(|least| item.priority <= least)
+    };
     for (item, dialect) in rules {
-        let is_urgent = options
-            .minimum_priority
-            .is_none_or(|least| item.priority <= least);
-        if source_of(&item) == SOURCE && is_urgent {
-            let (name, span) = (item.name.text.clone(), item.name.span);
+        if source_of(&item) == SOURCE && is_urgent(&item) {
+            let name = item.name.clone();
             match compile_rule(item, dialect, options, &mut compiler) {
                 Some(rule) => compiled_rules.push(rule),
-                None => failed.push(FailedRule {
-                    name,
-                    file: file_name(&sources, span),
-                    position: sources.position(span, span.start),
-                }),
+                None => failed.push(failed_rule(&name, &sources)),
             }
+        }
+    }
+    let mut correlations = Vec::new();
+    if !sigma.is_empty() {
+        let mapping = sources.files().get(rule_files);
+        let mapping = mapping.map(|file| (file, rule_files as u32));
+        let found = sigma.compile(mapping, &mut compiler, compiled_rules.len());
+        correlations = found.correlations;
+        failed.extend(found.failed.iter().map(|name| failed_rule(name, &sources)));
+        for mut rule in found.rules {
+            rule.item.enabled &= is_urgent(&rule.item);
+            compiled_rules.push(CompiledRule {
+                item: rule.item,
+                dialect: Dialect::Sigma,
+                root: rule.root,
+                trace: None,
+                output: None,
+                extra_fields: Vec::new(),
+                kinds: KindSet::ALL,
+                draft: rule.draft,
+                silent: rule.silent,
+            });
         }
     }
     compiler.remaining_names();
@@ -140,6 +177,7 @@ fn compile<V: View>(
     }
     let described: Vec<analysis::Described<'_>> = compiled_rules
         .iter()
+        .filter(|rule| rule.draft.is_none() && !rule.silent)
         .map(|rule| analysis::Described {
             item: &rule.item,
             dialect: rule.dialect,
@@ -149,8 +187,7 @@ fn compile<V: View>(
         .collect();
     analysis::rules(&described, &builder, catalogue, &mut problems);
     finish(
-        compiled_rules,
-        failed,
+        (compiled_rules, failed, correlations),
         compiled_drops,
         counts,
         builder,
@@ -176,14 +213,24 @@ fn compile_rule<V: View>(
     options: &LoadOptions,
     compiler: &mut Compiler,
 ) -> Option<CompiledRule<V>> {
-    let condition = exceptions::expand(&item.condition, &item.exceptions);
     let name = &item.name.text;
-    let answer = compiler.condition(ToCompile {
-        text: &condition,
-        dialect,
-        owner: Owner::Item("rule", name.clone()),
-        skips_unknown: item.skips_unknown,
-    });
+    let parts = match item.stateful.as_ref().filter(|s| s.is_sequence()) {
+        Some(sequence) => sequence.conditions().collect(),
+        None => vec![&item.condition],
+    };
+    // Of all parts the problems are to be known.
+    let answers: Vec<Option<Compiled>> = parts
+        .into_iter()
+        .map(|part| {
+            compiler.condition(ToCompile {
+                text: &exceptions::expand(part, &item.exceptions),
+                dialect,
+                owner: Owner::Item("rule", name.clone()),
+                skips_unknown: item.skips_unknown,
+            })
+        })
+        .collect();
+    let answers: Option<Vec<Compiled>> = answers.into_iter().collect();
     let mut found = Vec::new();
     let (output, extra_fields) = alerts::output(&item, dialect, SOURCE, options, &mut found);
     let output_is_good = found
@@ -209,7 +256,14 @@ fn compile_rule<V: View>(
         compiler.problems.push(problem.about("rule", name));
     }
     let kinds = prefilter::<V>(&item, &mut compiler.problems);
-    let answer = answer.filter(|_| output_is_good)?;
+    let draft = match (&item.stateful, &answers) {
+        (Some(stateful), Some(answers)) => {
+            let roots: Vec<NodeId> = answers.iter().map(|answer| answer.node).collect();
+            Some(stateful::drafted(stateful, &roots, &item.name, compiler)?)
+        }
+        _ => None,
+    };
+    let answer = any_of(answers.filter(|_| output_is_good)?, compiler);
     let reach = compiler.builder.if_true(answer.node);
     if dialect == Dialect::SysFlow && !kinds.is_empty() {
         let possible = kinds.intersection(reach.kinds);
@@ -225,7 +279,33 @@ fn compile_rule<V: View>(
         output,
         extra_fields,
         kinds,
+        draft,
+        silent: false,
     })
+}
+
+/// The steps of a sequence, of which an observation takes any, or a condition.
+fn any_of(mut answers: Vec<Compiled>, compiler: &mut Compiler) -> Compiled {
+    if answers.len() == 1 {
+        return answers.remove(0);
+    }
+    let (nodes, traces): (Vec<NodeId>, Vec<_>) = answers
+        .into_iter()
+        .map(|answer| (answer.node, answer.trace))
+        .unzip();
+    let traces: Option<Vec<_>> = traces.into_iter().collect();
+    Compiled {
+        node: compiler.builder.any(nodes),
+        trace: traces.map(|traces| Trace::Any(traces).into()),
+    }
+}
+
+fn failed_rule(name: &MappedText, sources: &Sources) -> FailedRule {
+    FailedRule {
+        name: name.text.clone(),
+        file: file_name(sources, name.span),
+        position: sources.position(name.span, name.span.start),
+    }
 }
 
 fn file_name(sources: &Sources, span: Span) -> String {
@@ -261,8 +341,7 @@ fn star_only(pattern: &str) -> Vec<u8> {
 }
 
 fn finish<V: View>(
-    rules: Vec<CompiledRule<V>>,
-    failed: Vec<FailedRule>,
+    (rules, failed, correlations): (Vec<CompiledRule<V>>, Vec<FailedRule>, Vec<Correlation>),
     drops: Vec<NodeId>,
     counts: Counts,
     builder: Builder,
@@ -278,13 +357,32 @@ fn finish<V: View>(
     let mut reach = Vec::with_capacity(rules.len());
     for (number, rule) in rules.iter().enumerate() {
         let of_root = builder.if_true(rule.root);
-        if rule.item.enabled {
+        if rule.item.enabled && rule.draft.is_none() && !rule.silent {
             rule_index.add(number as u32, rule.root, rule.kinds, of_root);
         }
         reach.push(rule.kinds.intersection(of_root.kinds));
     }
     let rule_roots: Vec<NodeId> = rules.iter().map(|rule| rule.root).collect();
-    let roots = [&drops[..], &rule_roots[..]].concat();
+    let drafts: Vec<Numbered> = rules
+        .iter()
+        .enumerate()
+        .filter_map(|(number, rule)| {
+            Some(Numbered {
+                rule: number,
+                kinds: rule.kinds,
+                tells: rule.item.enabled,
+                draft: rule.draft.clone()?,
+            })
+        })
+        .collect();
+    let steps = drafts.iter().flat_map(|numbered| &numbered.draft.steps);
+    let step_roots = steps.filter_map(|step| match step.source {
+        StepSource::Node(root) => Some(root),
+        StepSource::Rule(_) => None,
+    });
+    let step_roots: Vec<NodeId> = step_roots.collect();
+    let roots = [&drops[..], &rule_roots[..], &step_roots[..]].concat();
+    let plans = Plans::new(drafts, catalogue, &builder);
     let (mut seen, mut checks) = (HashSet::new(), Vec::new());
     for trace in rules.iter().filter_map(|rule| rule.trace.as_ref()) {
         trace.checks(&mut seen, &mut checks);
@@ -301,6 +399,8 @@ fn finish<V: View>(
         failed,
         drops: drops.len(),
         counts,
+        correlations,
+        plans,
         program,
         rule_index,
         drop_index,
@@ -343,6 +443,9 @@ fn finished_rule<V: View>(
         enabled: item.enabled,
         dialect: rule.dialect,
         kinds,
+        stateful: rule.draft.is_some(),
+        silent: rule.silent && rule.draft.is_none(),
+        sigma: item.sigma,
     }
 }
 

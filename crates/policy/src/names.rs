@@ -83,7 +83,7 @@ impl<T> Named<T> {
     pub(crate) fn find(&self, name: &str, place: Place) -> Option<usize> {
         let known = self.by_name.get(name)?;
         let seen = match place.dialect {
-            Dialect::Falco => known.len(),
+            Dialect::Falco | Dialect::Sigma => known.len(),
             Dialect::SysFlow => {
                 known.partition_point(|index| self.entries[*index].place.file <= place.file)
             }

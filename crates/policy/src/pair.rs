@@ -35,6 +35,9 @@ impl Compiler {
             Operator::ContainsIgnoringCase => Comparison::ContainsIgnoringCase,
             Operator::StartsWith => Comparison::StartsWith,
             Operator::EndsWith => Comparison::EndsWith,
+            Operator::EqualIgnoringCase => Comparison::EqualIgnoringCase,
+            Operator::StartsWithIgnoringCase => Comparison::StartsWithIgnoringCase,
+            Operator::EndsWithIgnoringCase => Comparison::EndsWithIgnoringCase,
             operator => {
                 let Some(order) = order_of(operator) else {
                     let message = format!("`{}` cannot compare two fields", operator.spelling());

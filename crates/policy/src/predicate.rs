@@ -44,18 +44,26 @@ pub(crate) enum Spec {
     NotZero,
     /// One of these texts.
     Equals(Texts),
+    /// The same, ASCII case ignored; the texts are in lower case.
+    EqualsIgnoringCase(Texts),
     /// A text with one of these in it.
     Contains(Texts),
     /// The same, ASCII case ignored; the texts are in lower case.
     ContainsIgnoringCase(Texts),
     /// A text that starts with one of these.
     StartsWith(Texts),
+    /// The same, ASCII case ignored; the texts are in lower case.
+    StartsWithIgnoringCase(Texts),
     /// A text that ends with one of these.
     EndsWith(Texts),
+    /// The same, ASCII case ignored; the texts are in lower case.
+    EndsWithIgnoringCase(Texts),
     /// A path at or below one of these, which have no slash at either end.
     Below(Texts),
     /// A text that one of these regular expressions matches as a whole.
     Matches(BTreeSet<String>),
+    /// A text that one of these regular expressions matches a part of.
+    Finds(BTreeSet<String>),
     /// A text before or after this one, by bytes.
     TextOrder(Order, Box<[u8]>),
     /// One of these numbers; truth values are 0 and 1.
@@ -79,6 +87,9 @@ impl Spec {
         }
         match (self, other) {
             (Self::Equals(a), Self::Equals(b))
+            | (Self::EqualsIgnoringCase(a), Self::EqualsIgnoringCase(b))
+            | (Self::StartsWithIgnoringCase(a), Self::StartsWithIgnoringCase(b))
+            | (Self::EndsWithIgnoringCase(a), Self::EndsWithIgnoringCase(b))
             | (Self::Contains(a), Self::Contains(b))
             | (Self::ContainsIgnoringCase(a), Self::ContainsIgnoringCase(b))
             | (Self::StartsWith(a), Self::StartsWith(b))
@@ -101,13 +112,16 @@ impl Spec {
             | Self::Fractions(_)
             | Self::FractionOrder(..)
             | Self::TextOrder(..) => 1,
-            Self::Equals(texts) => 2 + u32::from(texts.len() > 8),
+            Self::Equals(texts) | Self::EqualsIgnoringCase(texts) => 2 + u32::from(texts.len() > 8),
             Self::Networks(networks) => 2 + networks.len().min(20) as u32,
-            Self::StartsWith(texts) | Self::EndsWith(texts) => 2 + texts.len().min(20) as u32 / 4,
+            Self::StartsWith(texts)
+            | Self::EndsWith(texts)
+            | Self::StartsWithIgnoringCase(texts)
+            | Self::EndsWithIgnoringCase(texts) => 2 + texts.len().min(20) as u32 / 4,
             Self::Below(texts) => 3 + texts.len().min(20) as u32 / 2,
             Self::Contains(_) => 10,
             Self::ContainsIgnoringCase(_) => 14,
-            Self::Matches(_) => 40,
+            Self::Matches(_) | Self::Finds(_) => 40,
         }
     }
 }
@@ -149,6 +163,9 @@ pub(crate) enum Comparison {
     StartsWith,
     EndsWith,
     Glob { ignore_case: bool },
+    EqualIgnoringCase,
+    StartsWithIgnoringCase,
+    EndsWithIgnoringCase,
 }
 
 impl Comparison {
@@ -181,6 +198,9 @@ impl Comparison {
             Self::StartsWith => left.starts_with(right),
             Self::EndsWith => left.ends_with(right),
             Self::Glob { ignore_case } => pattern::glob_matches(right, left, ignore_case),
+            Self::EqualIgnoringCase => left.eq_ignore_ascii_case(right),
+            Self::StartsWithIgnoringCase => starts_ignoring_case(left, right),
+            Self::EndsWithIgnoringCase => ends_ignoring_case(left, right),
         }
     }
 }
@@ -221,6 +241,18 @@ impl Source {
         });
         cost
     }
+}
+
+/// Whether a text starts with another, ASCII case ignored.
+pub(crate) fn starts_ignoring_case(text: &[u8], start: &[u8]) -> bool {
+    let head = text.get(..start.len());
+    head.is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// Whether a text ends with another, ASCII case ignored.
+pub(crate) fn ends_ignoring_case(text: &[u8], end: &[u8]) -> bool {
+    let tail = text.len().checked_sub(end.len()).map(|at| &text[at..]);
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// One question with a yes or a no for an answer.

@@ -16,7 +16,9 @@ use crate::loader;
 use crate::macros::Macros;
 use crate::priority::Priority;
 use crate::program::{NodeId, Program};
+use crate::sigma::{Correlation, Metadata};
 use crate::source::{MappedText, Position, SourceFile, Sources};
+use crate::stateful::Plans;
 use crate::template::{Template, TemplateField};
 
 /// The number of a rule within its [`RuleSet`], in load order.
@@ -60,6 +62,12 @@ pub struct Rule<V: View> {
     pub fields: Vec<FieldId>,
     /// The kinds of observation that it can match.
     pub kinds: KindSet,
+    /// Whether it is about several observations, which a [`Correlator`](crate::stateful::Correlator) remembers.
+    pub stateful: bool,
+    /// Whether it is there only for rules that are about it, and tells nothing by itself.
+    pub silent: bool,
+    /// What a Sigma rule says about itself.
+    pub sigma: Option<Box<Metadata>>,
 }
 
 /// A rule that is left out since it has an error.
@@ -189,6 +197,8 @@ pub struct LoadOptions {
     pub plugins: Vec<(String, String)>,
     /// Whether rules can be explained, which takes memory.
     pub explain: bool,
+    /// What the names of Sigma rules mean, in place of the mapping that comes with this crate.
+    pub sigma_mapping: Option<SourceFile>,
 }
 
 /// What Falco puts behind outputs on demand.
@@ -215,6 +225,7 @@ impl Default for LoadOptions {
             // What this plugin does is part of the program.
             plugins: vec![("container".to_owned(), "0.4.0".to_owned())],
             explain: false,
+            sigma_mapping: None,
         }
     }
 }
@@ -226,6 +237,8 @@ pub struct RuleSet<V: View> {
     pub(crate) failed: Vec<FailedRule>,
     pub(crate) drops: usize,
     pub(crate) counts: Counts,
+    pub(crate) correlations: Vec<Correlation>,
+    pub(crate) plans: Plans,
     pub(crate) program: Program,
     pub(crate) rule_index: Index,
     pub(crate) drop_index: Index,
@@ -262,13 +275,26 @@ impl<V: View> RuleSet<V> {
         &self.failed
     }
 
-    /// Switches the rules off that are not wanted. They keep their numbers.
+    /// Switches the rules off that are not wanted. They keep their numbers. What they find still counts for
+    /// the wanted rules that are about them.
     pub fn retain(&mut self, wanted: impl Fn(&Rule<V>) -> bool) {
         for rule in &mut self.rules {
             rule.enabled &= wanted(rule);
         }
         let rules = &self.rules;
         self.rule_index.retain(|item| rules[item as usize].enabled);
+        self.plans.retain(|rule| rules[rule.0 as usize].enabled);
+    }
+
+    /// Sigma's correlation rules, in the order in which they were loaded.
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.correlations
+    }
+
+    /// Whether there are rules over several observations, for which a
+    /// [`Correlator`](crate::stateful::Correlator) is needed.
+    pub fn is_stateful(&self) -> bool {
+        !self.plans.is_empty()
     }
 
     /// How many well-formed items the files hold.

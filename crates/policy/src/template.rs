@@ -362,7 +362,9 @@ impl Parser<'_, '_> {
                 let message = format!("`%{trimmed}` names no field");
                 let mut problem = match self.dialect {
                     Dialect::Falco => Diagnostic::error(Code::UnknownToken, place, message),
-                    Dialect::SysFlow => Diagnostic::warning(Code::UnknownToken, place, message),
+                    Dialect::SysFlow | Dialect::Sigma => {
+                        Diagnostic::warning(Code::UnknownToken, place, message)
+                    }
                 };
                 if let Err(Unresolved::Unknown { suggestions }) = other
                     && let Some(suggestion) = suggestions.first()

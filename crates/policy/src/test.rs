@@ -9,13 +9,16 @@ use regex::bytes::{Regex, RegexBuilder};
 use sysflow_field::{Fraction, Value};
 
 use crate::literal::Network;
-use crate::predicate::{Order, Spec, Texts};
+use crate::predicate::{Order, Spec, Texts, ends_ignoring_case, starts_ignoring_case};
 
 /// Bytes that a compiled regular expression may take.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
 
 /// Sets up to this size are compared one by one.
 const SMALL_SET: usize = 4;
+
+/// Texts up to this length are brought to lower case on the stack to be looked up.
+const LONGEST_FOLDED: usize = 256;
 
 /// What a value must be, ready to run.
 #[derive(Debug)]
@@ -26,10 +29,15 @@ pub(crate) enum Test {
     EqualsOne(Box<[u8]>),
     EqualsFew(Box<[Box<[u8]>]>),
     EqualsMany(HashSet<Box<[u8]>, RandomState>),
+    EqualsFewIgnoringCase(Box<[Box<[u8]>]>),
+    /// Texts in lower case, and the length of the longest.
+    EqualsManyIgnoringCase(HashSet<Box<[u8]>, RandomState>, usize),
     ContainsOne(Box<Finder<'static>>),
     ContainsMany(AhoCorasick),
     StartsWith(Box<[Box<[u8]>]>),
     EndsWith(Box<[Box<[u8]>]>),
+    StartsWithIgnoringCase(Box<[Box<[u8]>]>),
+    EndsWithIgnoringCase(Box<[Box<[u8]>]>),
     Below(Box<[Box<[u8]>]>),
     Matches(Regex),
     TextOrder(Order, Box<[u8]>),
@@ -54,6 +62,14 @@ impl Test {
                 (0..=SMALL_SET, _) => Self::EqualsFew(list(texts)),
                 _ => Self::EqualsMany(texts.iter().cloned().collect()),
             },
+            Spec::EqualsIgnoringCase(texts) => {
+                let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+                if texts.len() <= SMALL_SET || longest > LONGEST_FOLDED {
+                    Self::EqualsFewIgnoringCase(list(texts))
+                } else {
+                    Self::EqualsManyIgnoringCase(texts.iter().cloned().collect(), longest)
+                }
+            }
             Spec::Contains(texts) => match (texts.len(), texts.first()) {
                 (1, Some(text)) => Self::ContainsOne(Box::new(Finder::new(text).into_owned())),
                 _ => Self::ContainsMany(automaton(texts, false)?),
@@ -61,8 +77,15 @@ impl Test {
             Spec::ContainsIgnoringCase(texts) => Self::ContainsMany(automaton(texts, true)?),
             Spec::StartsWith(texts) => Self::StartsWith(shortest_of(texts, <[u8]>::starts_with)),
             Spec::EndsWith(texts) => Self::EndsWith(shortest_of(texts, <[u8]>::ends_with)),
+            Spec::StartsWithIgnoringCase(texts) => {
+                Self::StartsWithIgnoringCase(shortest_of(texts, <[u8]>::starts_with))
+            }
+            Spec::EndsWithIgnoringCase(texts) => {
+                Self::EndsWithIgnoringCase(shortest_of(texts, <[u8]>::ends_with))
+            }
             Spec::Below(texts) => Self::Below(list(texts)),
             Spec::Matches(regexes) => Self::Matches(regex(regexes.iter().map(String::as_str))?),
+            Spec::Finds(regexes) => Self::Matches(part(regexes.iter().map(String::as_str))?),
             Spec::TextOrder(order, text) => Self::TextOrder(*order, text.clone()),
             Spec::Integers(numbers) => match (numbers.len(), numbers.first()) {
                 (1, Some(number)) => Self::IntegerOne(*number),
@@ -111,10 +134,28 @@ impl Test {
             Self::EqualsOne(wanted) => text == &**wanted,
             Self::EqualsFew(wanted) => wanted.iter().any(|wanted| text == &**wanted),
             Self::EqualsMany(wanted) => wanted.contains(text),
+            Self::EqualsFewIgnoringCase(wanted) => wanted
+                .iter()
+                .any(|wanted| text.eq_ignore_ascii_case(wanted)),
+            Self::EqualsManyIgnoringCase(wanted, longest) => {
+                let mut folded = [0; LONGEST_FOLDED];
+                let Some(folded) = folded.get_mut(..text.len()) else {
+                    return false;
+                };
+                folded.copy_from_slice(text);
+                folded.make_ascii_lowercase();
+                text.len() <= *longest && wanted.contains(&*folded)
+            }
             Self::ContainsOne(finder) => finder.find(text).is_some(),
             Self::ContainsMany(automaton) => automaton.is_match(text),
             Self::StartsWith(starts) => starts.iter().any(|start| text.starts_with(start)),
             Self::EndsWith(ends) => ends.iter().any(|end| text.ends_with(end)),
+            Self::StartsWithIgnoringCase(starts) => {
+                starts.iter().any(|start| starts_ignoring_case(text, start))
+            }
+            Self::EndsWithIgnoringCase(ends) => {
+                ends.iter().any(|end| ends_ignoring_case(text, end))
+            }
             Self::Below(paths) => {
                 let text = text.strip_prefix(b"/").unwrap_or(text);
                 paths.iter().any(|path| {
@@ -152,8 +193,21 @@ fn automaton(texts: &Texts, ignore_case: bool) -> Result<AhoCorasick, String> {
 
 /// Compiles regular expressions, one of which must match the whole text.
 pub(crate) fn regex<'r>(patterns: impl Iterator<Item = &'r str>) -> Result<Regex, String> {
+    built(&format!(r"\A(?:{})\z", alternatives(patterns)))
+}
+
+/// Compiles regular expressions, one of which must match a part of the text.
+pub(crate) fn part<'r>(patterns: impl Iterator<Item = &'r str>) -> Result<Regex, String> {
+    built(&alternatives(patterns))
+}
+
+fn alternatives<'r>(patterns: impl Iterator<Item = &'r str>) -> String {
     let alternatives: Vec<String> = patterns.map(|pattern| format!("(?:{pattern})")).collect();
-    RegexBuilder::new(&format!(r"\A(?:{})\z", alternatives.join("|")))
+    alternatives.join("|")
+}
+
+fn built(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
         .size_limit(REGEX_SIZE_LIMIT)
         .build()
         .map_err(|error| match error {
@@ -193,6 +247,9 @@ mod tests {
                 (Spec::Equals(texts(&some)), "w0"),
                 (Spec::Contains(texts(&some)), "xw0x"),
                 (Spec::ContainsIgnoringCase(texts(&some)), "xW0x"),
+                (Spec::EqualsIgnoringCase(texts(&some)), "W0"),
+                (Spec::StartsWithIgnoringCase(texts(&some)), "W0x"),
+                (Spec::EndsWithIgnoringCase(texts(&some)), "xW0"),
                 (Spec::StartsWith(texts(&some)), "w0x"),
                 (Spec::EndsWith(texts(&some)), "xw0"),
             ] {

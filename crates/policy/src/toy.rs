@@ -112,10 +112,20 @@ static CATALOGUE: Catalogue = Catalogue {
             ..field("fd.net", Type::Net)
         },
     ],
-    aliases: &[Alias {
-        name: "evt.type",
-        target: "sf.opflags",
-    }],
+    aliases: &[
+        Alias {
+            name: "evt.type",
+            target: "sf.opflags",
+        },
+        Alias {
+            name: "proc.pid",
+            target: "sf.proc.pid",
+        },
+        Alias {
+            name: "proc.apid",
+            target: "proc.ports",
+        },
+    ],
     foreign: &[Foreign {
         name: "proc.loginuid",
         reason: "is not recorded",

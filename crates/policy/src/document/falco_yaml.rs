@@ -17,13 +17,30 @@ pub(super) fn read(text: &str, file: u32, problems: &mut Vec<Diagnostic>) -> Vec
         return reader.items(documents, 0, problems);
     }
     let mut items = Vec::new();
-    for (start, end) in chunks(text) {
+    for (start, end) in chunks(text, &["- ", "---"]) {
         match parse(&text[start..end]) {
             Ok(documents) => items.extend(reader.items(documents, start, problems)),
             Err(error) => problems.push(reader.fault(&error, start, end)),
         }
     }
     items
+}
+
+/// Reads the documents of a file. Where the file as a whole is not YAML, they are read one by one.
+pub(super) fn documents(text: &str, file: u32, problems: &mut Vec<Diagnostic>) -> Vec<Node> {
+    let reader = Reader { text, file };
+    if let Ok(documents) = parse(text) {
+        let nodes = documents.into_iter().map(|raw| reader.node(raw, 0));
+        return nodes.collect();
+    }
+    let mut nodes = Vec::new();
+    for (start, end) in chunks(text, &["---"]) {
+        match parse(&text[start..end]) {
+            Ok(documents) => nodes.extend(documents.into_iter().map(|raw| reader.node(raw, start))),
+            Err(error) => problems.push(reader.fault(&error, start, end)),
+        }
+    }
+    nodes
 }
 
 fn parse(text: &str) -> Result<Vec<Raw>, serde_saphyr::Error> {
@@ -33,12 +50,12 @@ fn parse(text: &str) -> Result<Vec<Raw>, serde_saphyr::Error> {
     serde_saphyr::from_multiple_with_options(text, options)
 }
 
-/// The pieces of a file between lines that start an item.
-fn chunks(text: &str) -> Vec<(usize, usize)> {
+/// The pieces of a file between lines that start so.
+fn chunks(text: &str, starting: &[&str]) -> Vec<(usize, usize)> {
     let mut starts = vec![0];
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
-        if offset > 0 && (line.starts_with("- ") || line.starts_with("---")) {
+        if offset > 0 && starting.iter().any(|start| line.starts_with(start)) {
             starts.push(offset);
         }
         offset += line.len();

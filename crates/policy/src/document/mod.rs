@@ -52,16 +52,50 @@ pub(crate) fn read(
 ) -> Vec<RawItem> {
     match dialect {
         Dialect::Falco => falco_yaml::read(text, file, problems),
+        // Documents of Sigma are no items of ours: see `documents`.
+        Dialect::Sigma => Vec::new(),
         Dialect::SysFlow => loose::read(text, file, problems),
     }
 }
 
+/// Reads the documents of a YAML file, each of which has been given its own chance where one is faulty.
+pub(crate) fn documents(text: &str, file: u32, problems: &mut Vec<Diagnostic>) -> Vec<Node> {
+    falco_yaml::documents(text, file, problems)
+}
+
+/// Keys that only documents of Sigma have, in the first column.
+const SIGMA_KEYS: [&str; 3] = ["detection", "correlation", "logsource"];
+
+/// Keys of rules over several observations.
+const STATEFUL_KEYS: [&str; 3] = ["sequence", "threshold", "throttle"];
+
 /// Keys that only the original SysFlow dialect has.
 const SYSFLOW_KEYS: [&str; 4] = ["drop", "filter", "prefilter", "actions"];
 
-/// The dialect of a file: SysFlow's if an item has a key that only it knows, or if a field of SysFlow's
+/// The dialect of a file: Sigma's if a document has a key that only it knows, SysFlow's if an item has a key that only it knows, or if a field of SysFlow's
 /// own (`sf.`) is asked for; else Falco's.
 pub(crate) fn detect(text: &str) -> Dialect {
+    let has_sigma_key = |line: &str| {
+        let mut known = SIGMA_KEYS.iter();
+        known.any(|key| {
+            let rest = line.strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+    };
+    if text.lines().any(has_sigma_key) {
+        return Dialect::Sigma;
+    }
+    // Rules over several observations have maps within maps, which the loose reader does not know.
+    let has_stateful_key = |line: &str| {
+        let mut known = STATEFUL_KEYS.iter();
+        known.any(|key| {
+            let rest = line.trim_start().strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+    };
+    if text.lines().any(has_stateful_key) {
+        return Dialect::Falco;
+    }
     let is_sysflow = text.lines().any(|line| {
         let content = line.trim_start();
         if content.starts_with('#') {
@@ -101,6 +135,10 @@ mod tests {
         assert!(!sysflow(
             "- rule: a\n  condition: proc.name = x.sf.exe\n# sf.type"
         ));
+        let sigma = |text| detect(text) == Dialect::Sigma;
+        assert!(sysflow("- rule: a\n  filter: x\n  detection: y"));
+        assert!(sigma("title: a\ndetection:\n  filter:\n    a: sf.type"));
+        assert!(sigma("title: a\ncorrelation :\n  type: temporal"));
         assert!(!sysflow("- rule: filters\n  output: drop"));
     }
 }

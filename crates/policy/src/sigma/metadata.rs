@@ -1,0 +1,231 @@
+//! What a Sigma rule says about itself.
+
+use super::collection::Keys;
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::document::{Entry, Node};
+use crate::priority::Priority;
+use crate::source::Span;
+
+/// How far a rule has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Fit for production.
+    Stable,
+    /// Mostly stable.
+    Test,
+    /// May be noisy.
+    Experimental,
+    /// Another rule has taken its place.
+    Deprecated,
+    /// Cannot be used as it is.
+    Unsupported,
+}
+
+impl Status {
+    const ALL: [(&'static str, Self); 5] = [
+        ("stable", Self::Stable),
+        ("test", Self::Test),
+        ("experimental", Self::Experimental),
+        ("deprecated", Self::Deprecated),
+        ("unsupported", Self::Unsupported),
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Test => "test",
+            Self::Experimental => "experimental",
+            Self::Deprecated => "deprecated",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// The data that a rule is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LogSource {
+    /// Such as `linux`; empty when not given. So are the others.
+    pub product: String,
+    /// Such as `process_creation`.
+    pub category: String,
+    /// Such as `auditd`.
+    pub service: String,
+    /// What the data must hold, in words.
+    pub definition: String,
+}
+
+/// Another rule that a rule has to do with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// Its id.
+    pub id: String,
+    /// In which way: derived, obsolete, merged, renamed or similar.
+    pub kind: String,
+}
+
+/// What a Sigma rule says about itself beyond what all rules have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its id, a UUID; empty when not given. So are the others.
+    pub id: String,
+    /// The name by which correlation rules refer to it.
+    pub name: String,
+    /// The language of its field names; `sigma` when not given.
+    pub taxonomy: String,
+    /// How far it has got.
+    pub status: Option<Status>,
+    /// Who wrote it.
+    pub author: String,
+    /// When it was written.
+    pub date: String,
+    /// When it was changed.
+    pub modified: String,
+    /// Its license, as an SPDX id.
+    pub license: String,
+    /// Where to read more.
+    pub references: Vec<String>,
+    /// What else may look the same.
+    pub falsepositives: Vec<String>,
+    /// Fields that help to judge a match.
+    pub fields: Vec<String>,
+    /// For whom the rule may be seen.
+    pub scope: Vec<String>,
+    /// Other rules that it has to do with.
+    pub related: Vec<Related>,
+    /// The data that it is for; of a correlation rule none.
+    pub logsource: LogSource,
+}
+
+/// What all documents have.
+pub(super) struct Head {
+    pub(super) title: crate::source::MappedText,
+    pub(super) description: String,
+    pub(super) tags: Vec<String>,
+    pub(super) priority: Priority,
+    pub(super) metadata: Metadata,
+}
+
+/// Reads what all documents have. `None` without a title, which has then been reported.
+pub(super) fn head(keys: &mut Keys<'_, '_>) -> Option<Head> {
+    keys.check_unique();
+    let Some(title) = keys.text("title").filter(|title| !title.text.is_empty()) else {
+        keys.missing("title");
+        return None;
+    };
+    let priority = level(keys);
+    let metadata = Metadata {
+        id: keys.string("id"),
+        name: keys.string("name"),
+        taxonomy: keys.string("taxonomy"),
+        status: status(keys),
+        author: keys.strings("author").join(", "),
+        date: keys.string("date"),
+        modified: keys.string("modified"),
+        license: keys.string("license"),
+        references: keys.strings("references"),
+        falsepositives: keys.strings("falsepositives"),
+        fields: keys.strings("fields"),
+        scope: keys.strings("scope"),
+        related: related(keys),
+        logsource: LogSource::default(),
+    };
+    Some(Head {
+        title,
+        description: keys.string("description"),
+        tags: keys.strings("tags"),
+        priority,
+        metadata,
+    })
+}
+
+fn level(keys: &mut Keys<'_, '_>) -> Priority {
+    let Some(level) = keys.text("level") else {
+        return Priority::Informational;
+    };
+    match level.text.as_str() {
+        "informational" => Priority::Informational,
+        "low" => Priority::Notice,
+        "medium" => Priority::Warning,
+        "high" => Priority::Error,
+        "critical" => Priority::Critical,
+        other => {
+            let message = format!("there is no level `{other}`; informational is meant");
+            let problem = Diagnostic::warning(Code::UnknownPriority, level.span, message);
+            let levels = "levels are informational, low, medium, high and critical";
+            keys.report(problem.help(levels));
+            Priority::Informational
+        }
+    }
+}
+
+fn status(keys: &mut Keys<'_, '_>) -> Option<Status> {
+    let word = keys.text("status")?;
+    let mut all = Status::ALL.iter();
+    if let Some((_, status)) = all.find(|(name, _)| *name == word.text) {
+        return Some(*status);
+    }
+    let message = format!("there is no status `{}`", word.text);
+    let problem = Diagnostic::warning(Code::Shape, word.span, message);
+    let names = Status::ALL.map(|(name, _)| name);
+    keys.report(match nearest(&word.text, names.iter().copied()) {
+        Some(known) => problem.help(format!("did you mean `{known}`?")),
+        None => problem.help(format!("it is one of {}", names.join(", "))),
+    });
+    None
+}
+
+fn related(keys: &mut Keys<'_, '_>) -> Vec<Related> {
+    let Some(entry) = keys.get("related") else {
+        return Vec::new();
+    };
+    let mut related = Vec::new();
+    let Node::List(elements, _) = &entry.value else {
+        let message = "`related` must be a list";
+        keys.warn(Code::Shape, entry.value.span(), message);
+        return related;
+    };
+    for element in elements {
+        let field = |wanted: &str| match element {
+            Node::Map(entries, _) => text_of(entries, wanted),
+            _ => None,
+        };
+        if let (Some(id), Some(kind)) = (field("id"), field("type")) {
+            related.push(Related { id, kind });
+        } else {
+            let message = "a related rule has an `id` and a `type`";
+            keys.warn(Code::Shape, element.span(), message);
+        }
+    }
+    related
+}
+
+fn text_of(entries: &[Entry], key: &str) -> Option<String> {
+    let entry = entries.iter().find(|entry| entry.key.text == key)?;
+    match &entry.value {
+        Node::Scalar(text) => Some(text.text.clone()),
+        _ => None,
+    }
+}
+
+/// Reads `logsource`; gives its place too.
+pub(super) fn logsource(keys: &mut Keys<'_, '_>) -> Option<(LogSource, Span)> {
+    let Some((entries, span)) = keys.map("logsource") else {
+        keys.missing("logsource");
+        return None;
+    };
+    let text = |key: &str| text_of(entries, key).unwrap_or_default();
+    let logsource = LogSource {
+        product: text("product"),
+        category: text("category"),
+        service: text("service"),
+        definition: text("definition"),
+    };
+    let none_given = [&logsource.product, &logsource.category, &logsource.service];
+    if none_given.iter().all(|word| word.is_empty()) {
+        let message = "`logsource` has none of `product`, `category` and `service`";
+        keys.error(Code::Shape, span, message);
+        return None;
+    }
+    Some((logsource, span))
+}

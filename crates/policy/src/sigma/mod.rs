@@ -1,0 +1,46 @@
+//! Sigma rules: detections as data, compiled into the same program as the conditions of other languages.
+//!
+//! Written from the Sigma specification 2.1 (<https://sigmahq.io/sigma-specification/>): detection rules,
+//! filters and correlation rules.
+//!
+//! ```text
+//! documents ─ collection ─► rule ─ detection, modifier, wildcard ─► lower ─► ast ─► the crate's compiler
+//!                             │                                       ▲
+//!                             └─ condition ──────────────► nodes      └─ mapping: names of fields
+//! ```
+//!
+//! Where the specification leaves room:
+//!
+//! - Letters are compared without their case in ASCII. What `base64` and `base64offset` make is compared
+//!   with it: other letters are other data.
+//! - `re` may match any part of the value. Its flavour is that of the `regex` crate, so there is no looking
+//!   around and there are no references to groups.
+//! - `null` means that the field has no value, or an empty one where its source cannot tell these apart.
+//!   `*` alone means the opposite.
+//! - Fields that the mapping does not know are errors.
+
+mod collection;
+mod combine;
+mod condition;
+mod correlate;
+mod correlation;
+mod detection;
+mod encode;
+mod load;
+mod lower;
+mod mapping;
+mod metadata;
+mod modifier;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod rule_tests;
+mod wildcard;
+
+pub use correlation::{Alias, Bound, Correlation, CorrelationKind};
+pub use load::check_mapping;
+pub use metadata::{LogSource, Metadata, Related, Status};
+
+pub(crate) use load::{Sigma, built_in_mapping};
+#[cfg(test)]
+pub(crate) use rule_tests::options as toy_options;
