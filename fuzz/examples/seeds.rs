@@ -51,6 +51,39 @@ const SYSFLOW_RULES: &str = r#"S- list: shells
   prefilter: [PE, FF]
 "#;
 
+/// A rule, a correlation and a filter of Sigma.
+const SIGMA_RULES: &str = r"title: A shell was started
+id: 6c4a4e4c-0000-4000-8000-000000000000
+name: shell
+logsource: {product: linux, category: process_creation}
+detection:
+  selection:
+    Image|endswith: [/sh, '*bash']
+    ProcessId|gt: 3
+  words: [curl, wget]
+  filter_one:
+    - ParentImage|base64offset|contains: http
+    - CommandLine|windash|contains: ' -x'
+    - CommandLine|re|i: a+b
+  condition: selection and (1 of words or not all of filter_*)
+level: high
+---
+title: Many shells
+correlation:
+  type: value_count
+  rules: [shell]
+  group-by: [User]
+  timespan: 5m
+  condition: {field: ProcessId, gte: 3}
+---
+title: Known shells
+logsource: {product: linux}
+filter:
+  rules: [any]
+  known: {User: root}
+  condition: not known
+";
+
 fn main() -> io::Result<()> {
     let root = PathBuf::from(
         std::env::args()
@@ -61,7 +94,11 @@ fn main() -> io::Result<()> {
     datums(&root.join("datum"))?;
     messages(&root.join("message"))?;
     save(&root.join("rules"), "falco", FALCO_RULES.as_bytes())?;
-    save(&root.join("rules"), "sysflow", SYSFLOW_RULES.as_bytes())
+    save(&root.join("rules"), "sysflow", SYSFLOW_RULES.as_bytes())?;
+    save(&root.join("sigma"), "rules", SIGMA_RULES.as_bytes())?;
+    let mapping = "Mtitle: M\nfieldmappings:\n  Image: {field: sf.proc.exe, suffix: /}\n  User: [user.name]\n";
+    let mapped = format!("{mapping}\0{SIGMA_RULES}");
+    save(&root.join("sigma"), "mapping", mapped.as_bytes())
 }
 
 fn save(folder: &Path, name: &str, data: &[u8]) -> io::Result<()> {

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use sysflow_collect::{Config, EventView, Generation, Mode, Profile, ReadMode};
 use sysflow_field::View;
 use sysflow_pipeline::inputs::{self, Input};
-use sysflow_pipeline::policies::Views;
+use sysflow_pipeline::policies::{self, Views};
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream;
-use sysflow_policy::{Condition, Evaluator};
+use sysflow_policy::{Condition, Evaluator, LoadOptions};
 use sysflow_record::container::{Codec, DEFAULT_BLOCK_SIZE, WriteOptions};
 use sysflow_record::entity::Joined;
 use sysflow_record::{CLASSIC_VERSION, NATIVE_VERSION};
@@ -37,6 +38,22 @@ impl ColourChoice {
             Self::Never => false,
             Self::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
         }
+    }
+}
+
+/// What the names of Sigma rules mean.
+#[derive(Debug, Args)]
+pub struct SigmaConfig {
+    /// Names of fields and kinds of data for Sigma rules, in place of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub sigma_config: Option<PathBuf>,
+}
+
+impl SigmaConfig {
+    /// How to load rules.
+    pub fn options(&self) -> anyhow::Result<LoadOptions> {
+        policies::with_sigma_mapping(self.sigma_config.as_deref())
+            .context("cannot load the names of Sigma rules")
     }
 }
 

@@ -220,6 +220,44 @@ fn rules_are_checked_as_falco_would() {
 }
 
 #[test]
+fn sigma_rules_and_sequences_find_the_intrusion() {
+    let sigma = "title: Shell of a web server\nname: shell\n\
+        logsource: {product: linux, category: process_creation}\n\
+        detection:\n  s:\n    ParentImage|endswith: /node\n    Image|endswith: /sh\n  condition: s\n\
+        level: high\n";
+    let (_sigma, sigma) = scratch("shell.yml", sigma.as_bytes());
+    let sigma = sigma.to_str().unwrap();
+    let sequence = "- rule: Shell, then something from tmp\n  desc: d\n  priority: WARNING\n  output: o\n  \
+        by: [container.id, lineage]\n  sequence:\n    \
+        - condition: evt.type = execve and proc.exepath endswith /sh and proc.pname = node\n    \
+        - condition: evt.type = execve and proc.exepath startswith /tmp/\n      within: 1h\n";
+    let (_sequence, sequence) = scratch("sequence.yaml", sequence.as_bytes());
+    let source = recording();
+    let arguments = ["run", "--source", &source, "--json", "-q", "--policies"];
+    let files = [sigma, sequence.to_str().unwrap()];
+    let output = sysflow(&[&arguments[..], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let alerts = json_lines(&output.stdout);
+    let first = |rule: &str| alerts.iter().position(|alert| alert["rule"] == rule);
+    let shell = first("Shell of a web server").unwrap();
+    assert!(first("Shell, then something from tmp").unwrap() > shell);
+
+    let names = "fieldmappings:\n  Image: sf.proc.exe\n";
+    let (_names, names) = scratch("names.yaml", names.as_bytes());
+    let check = [
+        "rules",
+        "check",
+        "--sigma-config",
+        names.to_str().unwrap(),
+        sigma,
+    ];
+    let check = sysflow(&check);
+    assert_eq!(check.status.code(), Some(1));
+    let told = text(&check.stdout);
+    assert!(told.contains("`ParentImage` is not mapped"), "{told}");
+}
+
+#[test]
 fn records_are_printed_in_every_form() {
     let nested = sysflow(&["print", &recording(), "--json", "-n", "3"]);
     let nested = json_lines(&nested.stdout);

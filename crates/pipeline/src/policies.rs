@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sysflow_collect::EventView;
+use sysflow_field::View;
 use sysflow_policy::{
     Diagnostic, Diagnostics, FailedRule, LoadOptions, Position, Rule, RuleSet, Severity, SourceFile,
 };
@@ -76,8 +77,12 @@ impl Rules {
 
     fn divided(files: Vec<SourceFile>, options: &LoadOptions) -> Self {
         let (mut records, on_records) = RecordRules::load(files.clone(), options);
-        let (events, mut problems) = EventRules::load(files, options);
-        let taken: HashSet<Place> = events.rules().iter().map(place).collect();
+        let (mut events, mut problems) = EventRules::load(files, options);
+        // A rule that only another rule is to hear of stays with that one.
+        let unheard: HashSet<Place> = silent(&records).map(place).collect();
+        events.retain(|rule| rule.silent || !unheard.contains(&place(rule)));
+        let running = events.rules().iter().filter(|rule| rule.enabled);
+        let taken: HashSet<Place> = running.map(place).collect();
         records.retain(|rule| !taken.contains(&place(rule)));
 
         let lost = |failed: &&FailedRule| {
@@ -110,10 +115,15 @@ impl Rules {
     }
 }
 
+/// Rules that tell nothing by themselves.
+fn silent<V: View>(rules: &RuleSet<V>) -> impl Iterator<Item = &Rule<V>> {
+    rules.rules().iter().filter(|rule| rule.silent)
+}
+
 /// What tells one rule from another.
 type Place = (String, Position);
 
-fn place<V: sysflow_field::View>(rule: &Rule<V>) -> Place {
+fn place<V: View>(rule: &Rule<V>) -> Place {
     (rule.file.clone(), rule.position)
 }
 
@@ -163,7 +173,15 @@ pub(crate) fn find_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError>
     Ok(files)
 }
 
-/// Reads and compiles rules over records.
+/// How to load rules, with another mapping of the names of Sigma rules than the built-in one.
+pub fn with_sigma_mapping(path: Option<&Path>) -> Result<LoadOptions, PolicyError> {
+    Ok(LoadOptions {
+        sigma_mapping: path.map(read_file).transpose()?,
+        ..LoadOptions::default()
+    })
+}
+
+/// Reads and compiles rules over records: of each file its text shows the language.
 pub fn load(
     paths: &[PathBuf],
     options: &LoadOptions,

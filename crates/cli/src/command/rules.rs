@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use sysflow_field::KindSet;
 use sysflow_pipeline::policies;
-use sysflow_policy::{Diagnostics, Dialect, LoadOptions, Rule};
+use sysflow_policy::{Diagnostics, Dialect, Rule};
 use sysflow_record::Kind;
 use sysflow_record::catalogue::CATALOGUE;
 use sysflow_record::entity::Joined;
 
-use crate::arguments::{ColourChoice, terminal_width};
+use crate::arguments::{ColourChoice, SigmaConfig, terminal_width};
 use crate::output::{Failure, Output};
 
 /// Check and list rules.
@@ -32,13 +32,13 @@ enum Command {
     /// that cost much, names that nothing uses, and what Falco would refuse.
     Check(Check),
     /// List the rules that load
-    List(Paths),
+    List(Files),
 }
 
 #[derive(Debug, Args)]
 struct Check {
     #[command(flatten)]
-    paths: Paths,
+    paths: Files,
 
     /// Errors and warnings only
     #[arg(long)]
@@ -46,10 +46,13 @@ struct Check {
 }
 
 #[derive(Debug, Args)]
-struct Paths {
+struct Files {
     /// Rule files, or directories that hold some at any depth
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    sigma: SigmaConfig,
 
     /// JSON for machines
     #[arg(long)]
@@ -64,8 +67,8 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     }
 }
 
-fn check(paths: &Paths, no_notes: bool, colour: ColourChoice) -> Result<ExitCode, Failure> {
-    let (rules, problems) = load(paths)?;
+fn check(files: &Files, no_notes: bool, colour: ColourChoice) -> Result<ExitCode, Failure> {
+    let (rules, problems) = load(files)?;
     let mut out = Output::to(None)?;
     let counts = rules.counts();
     let loaded = rules.rules().len();
@@ -75,7 +78,7 @@ fn check(paths: &Paths, no_notes: bool, colour: ColourChoice) -> Result<ExitCode
         problems.hints()
     };
     let in_falco = problems.falco_result();
-    if paths.json {
+    if files.json {
         let object = json!({
             "rules": counts.rules,
             "loaded": loaded,
@@ -129,11 +132,11 @@ fn check(paths: &Paths, no_notes: bool, colour: ColourChoice) -> Result<ExitCode
     })
 }
 
-fn list(paths: &Paths, colour: ColourChoice) -> Result<ExitCode, Failure> {
-    let (rules, problems) = load(paths)?;
+fn list(files: &Files, colour: ColourChoice) -> Result<ExitCode, Failure> {
+    let (rules, problems) = load(files)?;
     let mut out = Output::to(None)?;
     for rule in rules.rules() {
-        if paths.json {
+        if files.json {
             writeln!(out.buffer, "{}", as_json(rule))?;
         } else {
             let state = if rule.enabled { "" } else { " (disabled)" };
@@ -160,8 +163,8 @@ fn list(paths: &Paths, colour: ColourChoice) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(paths: &Paths) -> Result<(policies::RecordRules, Diagnostics), Failure> {
-    let loaded = policies::load(&paths.paths, &LoadOptions::default());
+fn load(files: &Files) -> Result<(policies::RecordRules, Diagnostics), Failure> {
+    let loaded = policies::load(&files.paths, &files.sigma.options()?);
     Ok(loaded.map_err(anyhow::Error::from)?)
 }
 
@@ -177,6 +180,7 @@ fn as_json(rule: &Rule<Joined<'static>>) -> serde_json::Value {
     let fields = rule.fields.iter().map(|id| CATALOGUE.field(*id).name);
     json!({
         "rule": rule.name,
+        "id": rule.sigma.as_ref().map(|metadata| metadata.id.as_str()),
         "desc": rule.desc,
         "priority": rule.priority.name(),
         "tags": rule.tags,
@@ -186,6 +190,7 @@ fn as_json(rule: &Rule<Joined<'static>>) -> serde_json::Value {
         "dialect": match rule.dialect {
             Dialect::Falco => "falco",
             Dialect::SysFlow => "sysflow",
+            Dialect::Sigma => "sigma",
         },
         "file": rule.file,
         "line": rule.position.line,

@@ -23,7 +23,7 @@ use sysflow_policy::{LoadOptions, Priority, Severity, SourceFile};
 use self::judge::{Form, Judge};
 #[cfg(feature = "live")]
 use super::live::Watching;
-use crate::arguments::{Capturing, ColourChoice, Reading};
+use crate::arguments::{Capturing, ColourChoice, Reading, SigmaConfig};
 use crate::output::{self, Failure, Output};
 
 /// Judge what happens and tell of it.
@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Rule files, or directories that hold some at any depth; without this, the built-in rules
     #[arg(short, long, num_args = 1.., value_name = "PATH")]
     policies: Vec<PathBuf>,
+
+    #[command(flatten)]
+    sigma: SigmaConfig,
 
     #[command(flatten)]
     reading: Reading,
@@ -106,7 +109,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     }
     let (inputs, progress) = arguments.reading.open(&arguments.source)?;
     let views = views(arguments.view, &inputs);
-    let rules = load_rules(&arguments.policies, views)?;
+    let rules = load_rules(&arguments.policies, &arguments.sigma.options()?, views)?;
     let mut judge = judge(arguments, rules, views, ProgressBar::hidden(), colour)?;
     let started = Instant::now();
     let options = arguments.reading.options(false, &arguments.capturing);
@@ -114,6 +117,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     if let Some(error) = stopped {
         return Err(error.into());
     }
+    judge.tell_forgotten();
     let (summary, folded) = judge.finish()?;
     if !arguments.quiet {
         let styled = colour.wanted(stderr().is_terminal());
@@ -184,13 +188,13 @@ fn views(wanted: ViewName, inputs: &[Input]) -> Views {
     }
 }
 
-fn load_rules(paths: &[PathBuf], views: Views) -> anyhow::Result<Rules> {
+fn load_rules(paths: &[PathBuf], options: &LoadOptions, views: Views) -> anyhow::Result<Rules> {
     let files = if paths.is_empty() {
         built_in()
     } else {
         policies::read_files(paths).context("cannot load rules")?
     };
-    Ok(Rules::load(files, &LoadOptions::default(), views))
+    Ok(Rules::load(files, options, views))
 }
 
 fn built_in() -> Vec<SourceFile> {

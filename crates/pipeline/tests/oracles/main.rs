@@ -12,6 +12,7 @@ mod falco_rules;
 mod judged;
 mod policies;
 mod rules;
+mod sigma;
 mod totals;
 mod unit_rules;
 

@@ -1,7 +1,9 @@
 //! Judging what a stream holds, and telling of it.
 
+use std::fmt::Write as _;
 use std::io;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use indicatif::ProgressBar;
 use sysflow_collect::EventView;
@@ -10,6 +12,7 @@ use sysflow_export::observation::Observation;
 use sysflow_field::{Arg, FieldId, View};
 use sysflow_pipeline::policies::Rules;
 use sysflow_pipeline::stream::{Fault, Sink};
+use sysflow_policy::stateful::{Correlator, Limits, StatefulAlert, StepId};
 use sysflow_policy::{Evaluator, Outcome, Priority, Rule, RuleSet};
 use sysflow_record::entity::Joined;
 
@@ -29,8 +32,14 @@ pub enum Form {
 /// What rules need on one view.
 struct Side<V: View> {
     evaluator: Evaluator,
+    /// The memory of rules over several observations.
+    correlator: Correlator,
+    /// Steps of these that the observation in hand takes.
+    steps: Vec<StepId>,
     /// Rules that match the observation in hand.
     matches: Vec<usize>,
+    /// What led to the matches of rules over several observations.
+    led: Vec<(usize, String)>,
     /// For each rule the fields that its output names.
     fields: Vec<Vec<(String, FieldId, Arg)>>,
     json: Option<JsonEncoder<V>>,
@@ -42,7 +51,10 @@ impl<V: Observation> Side<V> {
     fn new(rules: &RuleSet<V>, json_from: Option<&str>, first: usize) -> Self {
         Self {
             evaluator: Evaluator::new(),
+            correlator: Correlator::new(rules, Limits::default()),
+            steps: Vec::new(),
             matches: Vec::new(),
+            led: Vec::new(),
             fields: rules.rules().iter().map(output_fields).collect(),
             json: json_from.map(|host| JsonEncoder::new(host.to_owned())),
             first,
@@ -134,6 +146,12 @@ impl Judge {
         self.teller.summary.alerts()
     }
 
+    /// Warns of rules that may have missed something.
+    pub fn tell_forgotten(&self) {
+        tell_forgotten(&self.records.correlator, &self.rules.records, self.colour);
+        tell_forgotten(&self.events.correlator, &self.rules.events, self.colour);
+    }
+
     /// Writes what is left. Returns the counts and how many alerts were folded.
     pub fn finish(mut self) -> io::Result<(Summary, u64)> {
         self.teller.out.flush()?;
@@ -178,13 +196,28 @@ impl Teller {
         view: &V,
     ) -> ControlFlow<io::Error> {
         let Side {
-            evaluator, matches, ..
+            evaluator,
+            correlator,
+            steps,
+            matches,
+            led,
+            ..
         } = side;
         matches.clear();
+        led.clear();
         let outcome = evaluator.rules(rules, view, |id, _| matches.push(id.0 as usize));
         if outcome == Outcome::Dropped {
             self.summary.count_dropped();
             return ControlFlow::Continue(());
+        }
+        if rules.is_stateful() {
+            steps.clear();
+            evaluator.steps(rules, view, |step| steps.push(step));
+            correlator.observe(rules, view, view.ts(), steps, |alert| {
+                let rule = alert.rule.0 as usize;
+                matches.push(rule);
+                led.push((rule, what_led_to(&alert)));
+            });
         }
         if side.matches.is_empty() {
             return ControlFlow::Continue(());
@@ -212,11 +245,17 @@ impl Teller {
             }
             self.summary.count(side.first + index, view);
             if self.folding.is_new(side.first + index, view) {
-                let output = rule.output.as_ref().map(|output| {
+                let mut output = rule.output.as_ref().map(|output| {
                     let mut rendered = String::new();
                     output.render(view, &mut rendered);
                     rendered
                 });
+                if let Some((_, led)) = side.led.iter().find(|(rule, _)| rule == index) {
+                    output = Some(match output {
+                        Some(output) => format!("{output} ({led})"),
+                        None => led.clone(),
+                    });
+                }
                 shown.push((*index, output));
             }
         }
@@ -241,6 +280,30 @@ impl Teller {
         } else if let Some(encoder) = &mut self.text {
             encoder.write(&alerts, &mut self.out.buffer);
         }
+    }
+}
+
+/// How many observations made an alert, in which time, and how many alerts like it were folded.
+fn what_led_to(alert: &StatefulAlert<'_>) -> String {
+    let times = || alert.observations.iter().map(|earlier| earlier.time);
+    let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
+    let span = Duration::from_nanos(last.saturating_sub(first).unsigned_abs());
+    let mut led = format!("{} within {span:.1?}", alert.count);
+    if alert.folded > 0 {
+        let _ = write!(led, ", {} more since the last alert", alert.folded);
+    }
+    led
+}
+
+/// Tells which rules over several observations have forgotten some for want of room: they may have missed something.
+fn tell_forgotten<V: View>(correlator: &Correlator, rules: &RuleSet<V>, colour: ColourChoice) {
+    for state in correlator.states(rules) {
+        let Some(rule) = rules.rule(state.rule).filter(|_| state.evicted > 0) else {
+            continue;
+        };
+        let (name, evicted) = (&rule.name, state.evicted);
+        let message = format!("the rule `{name}` had to forget {evicted} keys for want of room");
+        output::warning(&message, colour);
     }
 }
 

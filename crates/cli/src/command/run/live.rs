@@ -34,7 +34,8 @@ pub fn live(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fai
     } else {
         files.read().context("cannot load rules")?
     };
-    let rules = Rules::load(texts, &LoadOptions::default(), views);
+    let loading = arguments.sigma.options()?;
+    let rules = Rules::load(texts, &loading, views);
     let status = Status::new(!arguments.quiet);
     let judge = super::judge(arguments, rules, views, status.bar(), colour)?;
     let signals = Signals::listen()?;
@@ -42,6 +43,7 @@ pub fn live(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fai
     let mut sink = Watch {
         judge,
         files,
+        loading,
         views,
         status,
         colour,
@@ -66,6 +68,7 @@ pub fn live(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fai
         return Err(error.into());
     }
     let cost = sink.status.describe(&watched.tally, &watched.statistics);
+    sink.judge.tell_forgotten();
     let (summary, folded) = sink.judge.finish()?;
     if !arguments.quiet {
         let styled = colour.wanted(stderr().is_terminal());
@@ -82,6 +85,7 @@ pub fn live(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fai
 struct Watch {
     judge: Judge,
     files: RuleFiles,
+    loading: LoadOptions,
     views: Views,
     status: Status,
     colour: ColourChoice,
@@ -98,7 +102,7 @@ impl Watch {
                 return self.status.suspend(|| output::error(&message, colour));
             }
         };
-        let rules = Rules::load(texts, &LoadOptions::default(), self.views);
+        let rules = Rules::load(texts, &self.loading, self.views);
         if rules.running() == 0 || errors(&rules) > errors(self.judge.rules()) {
             return self.status.suspend(|| {
                 tell_problems(&rules, colour);
