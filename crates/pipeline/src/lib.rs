@@ -4,6 +4,7 @@
 //! - [`socket`]: records for a consumer at a unix socket.
 //! - [`stream`]: all records of the inputs, joined with their entities, with faults told and survived.
 //! - [`policies`]: the rules that a user names: files and directories.
+//! - [`rule_tests`]: tests of rules, run with a story or a recording.
 //! - [`recorder`]: recordings of a live system, one file after the other.
 //! - [`reload`]: rule files that change while they are in use.
 //! - [`signals`]: when to stop, when to read files again.
@@ -18,6 +19,7 @@ pub mod policies;
 pub mod progress;
 pub mod recorder;
 pub mod reload;
+pub mod rule_tests;
 pub mod signals;
 pub mod socket;
 pub mod stream;

@@ -13,6 +13,8 @@ use sysflow_policy::{
 use sysflow_record::entity::Joined;
 use thiserror::Error;
 
+use crate::rule_tests::TestFile;
+
 /// Rules over records.
 pub type RecordRules = RuleSet<Joined<'static>>;
 
@@ -148,7 +150,7 @@ pub enum PolicyError {
 }
 
 /// Reads rule files: each path is a file or a directory, of which all `.yaml` and `.yml` files are read, at
-/// any depth, in the order of their paths.
+/// any depth, in the order of their paths. Tests of rules (`.test.yaml`) are left out.
 pub fn read_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>, PolicyError> {
     find_files(paths)?
         .iter()
@@ -162,13 +164,24 @@ pub(crate) fn find_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError>
     for path in paths {
         let before = files.len();
         if path.is_dir() {
-            find_in_directory(path, 0, &mut files)?;
+            find_in_directory(path, 0, false, &mut files)?;
             if files.len() == before {
                 return Err(PolicyError::Empty(path.clone()));
             }
         } else {
             files.push(path.clone());
         }
+    }
+    Ok(files)
+}
+
+/// Files with tests of rules: the path itself, or those in a directory at any depth.
+pub(crate) fn find_tests(path: &Path) -> Result<Vec<PathBuf>, PolicyError> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        find_in_directory(path, 0, true, &mut files)?;
+    } else {
+        files.push(path.to_owned());
     }
     Ok(files)
 }
@@ -210,6 +223,7 @@ fn read_file(path: &Path) -> Result<SourceFile, PolicyError> {
 fn find_in_directory(
     path: &Path,
     depth: usize,
+    tests: bool,
     files: &mut Vec<PathBuf>,
 ) -> Result<(), PolicyError> {
     let failed = |source| PolicyError::Read {
@@ -227,8 +241,8 @@ fn find_in_directory(
     for entry in entries {
         let extension = entry.extension().and_then(|extension| extension.to_str());
         if entry.is_dir() {
-            find_in_directory(&entry, depth + 1, files)?;
-        } else if matches!(extension, Some("yaml" | "yml")) {
+            find_in_directory(&entry, depth + 1, tests, files)?;
+        } else if matches!(extension, Some("yaml" | "yml")) && TestFile::is_one(&entry) == tests {
             files.push(entry);
         }
     }
@@ -243,7 +257,7 @@ mod tests {
     fn directories_are_read_in_the_order_of_their_paths() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("b")).unwrap();
-        for name in ["c.yml", "b/a.yaml", "a.yaml", "notes.txt"] {
+        for name in ["c.yml", "b/a.yaml", "a.yaml", "a.test.yaml", "notes.txt"] {
             fs::write(directory.path().join(name), "").unwrap();
         }
         let files = read_files(&[directory.path().to_owned()]).unwrap();

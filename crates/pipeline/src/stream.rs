@@ -113,6 +113,25 @@ pub fn read<S: Sink>(
     (stream.tally, stopped)
 }
 
+/// Hands over what a source tells a collector, operations and the records that they become.
+pub(crate) fn play<S: Sink, R>(
+    sink: &mut S,
+    tell: impl FnOnce(&mut Collector<Shared<'_, '_, '_, S>>) -> R,
+) -> R {
+    let mut stream = Stream {
+        options: Options::default(),
+        progress: None,
+        tables: Tables::default(),
+        tally: Tally::default(),
+    };
+    let taker = RefCell::new(Taker::new(&mut stream, sink));
+    let mut collector = Collector::new(Config::default(), Shared(&taker));
+    let told = tell(&mut collector);
+    // The sink that comes back is the hold on the taker.
+    let _ = collector.finish();
+    told
+}
+
 /// Where bytes come from: those that were looked at to tell what they are, then the rest.
 type Source = std::io::Chain<std::io::Cursor<Vec<u8>>, Box<dyn Read + Send>>;
 

@@ -1,5 +1,7 @@
 //! `sysflow rules`.
 
+mod test;
+
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +18,7 @@ use sysflow_record::entity::Joined;
 use crate::arguments::{ColourChoice, SigmaConfig, terminal_width};
 use crate::output::{Failure, Output};
 
-/// Check and list rules.
+/// Check, list and test rules.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -33,6 +35,7 @@ enum Command {
     Check(Check),
     /// List the rules that load
     List(Files),
+    Test(test::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +67,7 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
     match &arguments.command {
         Command::Check(wanted) => check(&wanted.paths, wanted.no_notes, colour),
         Command::List(paths) => list(paths, colour),
+        Command::Test(arguments) => test::run(arguments, colour),
     }
 }
 
