@@ -19,8 +19,8 @@ impl Error {
     /// Something wrong at a place.
     pub fn at(location: Location, message: impl Into<String>) -> Self {
         Self {
-            line: u64::from(location.line()),
-            column: u64::from(location.column()),
+            line: location.line(),
+            column: location.column(),
             message: message.into(),
         }
     }

@@ -1,6 +1,8 @@
 //! Whatever a story says, it is told or refused with a place.
 #![allow(clippy::unwrap_used)]
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use sysflow_collect::{Collector, Config, EventsOnly};
 
@@ -126,11 +128,11 @@ fn step() -> impl Strategy<Value = String> {
         }
         let mut text = format!("- {verb}: {{");
         if !matches!(verb, "container" | "user") {
-            text.push_str(&format!("pid: {pid}, "));
+            let _ = write!(text, "pid: {pid}, ");
         }
         text.push_str(must);
         for (key, value) in extras {
-            text.push_str(&format!(", {}: {}", KEYS[key], VALUES[value]));
+            let _ = write!(text, ", {}: {}", KEYS[key], VALUES[value]);
         }
         text.replace("{, ", "{").replace(", ,", ",") + "}\n"
     })
@@ -148,7 +150,7 @@ fn run(text: &str) {
             });
             let mut collector = Collector::new(Config::default(), take);
             let played = story.play(&mut collector);
-            drop(collector.finish());
+            let _ = collector.finish();
             match played {
                 Ok(()) => return,
                 Err(error) => error,

@@ -1,6 +1,7 @@
 //! The processes and descriptors that there are at a point of a story.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sysflow_event::Fd;
@@ -277,7 +278,8 @@ pub(crate) fn container_id(name: &str) -> String {
         for byte in name.bytes().chain([round]) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        id.push_str(&format!("{hash:016x}"));
+        // Writing into memory does not fail.
+        let _ = write!(id, "{hash:016x}");
     }
     id
 }

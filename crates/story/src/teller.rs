@@ -65,6 +65,7 @@ impl<'o, O: Observer> Teller<'o, O> {
     }
 
     /// Tells the end of a system call.
+    #[allow(clippy::large_types_passed_by_value, reason = "stories are short")]
     pub(crate) fn call(
         &mut self,
         who: Who,

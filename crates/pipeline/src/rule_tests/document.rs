@@ -75,6 +75,7 @@ impl Expectation {
     pub(super) fn describe(&self) -> String {
         let how_often = match (self.at_least, self.at_most) {
             (_, Some(0)) => "must not fire".to_owned(),
+            (1, Some(1)) => "must fire once".to_owned(),
             (least, Some(most)) if least == most => format!("must fire {least} times"),
             (0, Some(most)) => format!("may fire {most} times at most"),
             (least, Some(most)) => format!("must fire {least} to {most} times"),
@@ -244,5 +245,50 @@ impl Expectation {
             at_most,
             condition: expected.r#where,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Expectation, TestFile};
+
+    fn expectation(at_least: u64, at_most: Option<u64>) -> Expectation {
+        Expectation {
+            rule: "r".to_owned(),
+            line: 1,
+            at_least,
+            at_most,
+            condition: None,
+        }
+    }
+
+    #[test]
+    fn counts_are_bounds_and_told_so() {
+        for (least, most, words, fits, too_much) in [
+            (1, None, "must fire", 3, 0),
+            (0, Some(0), "must not fire", 0, 1),
+            (1, Some(1), "must fire once", 1, 2),
+            (2, Some(4), "must fire 2 to 4 times", 4, 5),
+            (0, Some(4), "may fire 4 times at most", 0, 5),
+        ] {
+            let expected = expectation(least, most);
+            assert_eq!(expected.describe(), format!("rule `r` {words}"));
+            assert!(expected.accepts(fits) && !expected.accepts(too_much));
+        }
+    }
+
+    #[test]
+    fn tests_cut_off_anywhere_are_read_or_refused() {
+        let whole = "- scene:\n    - process: {pid: 5, exe: /x}\n- test: a\n  story:\n    - exit: {pid: 5}\n  \
+                     expect:\n    - {rule: r, count: 1, where: 'proc.pid = 5'}\n  others: none\n  least: error\n";
+        let file = TestFile::parse(Path::new("x"), whole);
+        assert_eq!(file.map(|file| file.tests.len()), Ok(1));
+        for end in 0..whole.len() {
+            if let Err(error) = TestFile::parse(Path::new("x"), &whole[..end]) {
+                assert!(!error.message.is_empty());
+            }
+        }
     }
 }

@@ -114,16 +114,8 @@ fn ask<V: Observation>(
     view: &V,
     best: &mut Option<(String, Vec<bool>)>,
 ) {
-    let names = rules
-        .rules()
-        .iter()
-        .filter_map(|rule| rule.name.strip_prefix(PART));
-    let mut holds = vec![
-        false;
-        names
-            .filter_map(|index| index.parse().ok())
-            .fold(0, |most: usize, index: usize| most.max(index + 1))
-    ];
+    let is_part = |rule: &&Rule<V>| rule.name.starts_with(PART);
+    let mut holds = vec![false; rules.rules().iter().filter(is_part).count()];
     evaluator.rules(rules, view, |id, _| {
         let name = rules
             .rules()

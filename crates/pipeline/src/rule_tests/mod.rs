@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use sysflow_policy::{Code, Diagnostic, LoadOptions, Priority, Severity, SourceFile};
 use thiserror::Error;
 
-use crate::inputs::{self, InputError};
+use crate::inputs::{self, Input, InputError};
 use crate::policies::{PolicyError, Rules, Views};
 use crate::progress::Progress;
 use crate::stream;
@@ -86,6 +86,8 @@ pub struct TestReport {
 pub struct Suite {
     files: Vec<SourceFile>,
     rules: Rules,
+    /// The same for recordings, which hold no operations.
+    on_records: Rules,
     /// By name: why a rule does not run.
     idle: BTreeMap<String, String>,
     /// Rules that a test expected to fire and that did.
@@ -100,9 +102,14 @@ impl Suite {
         // A rule with a key that is not known is not the rule that was written.
         rules.records.retain(|rule| !idle.contains_key(&rule.name));
         rules.events.retain(|rule| !idle.contains_key(&rule.name));
+        let mut on_records = Rules::load(files.clone(), &LoadOptions::default(), Views::Records);
+        on_records
+            .records
+            .retain(|rule| !idle.contains_key(&rule.name));
         Self {
             files,
             rules,
+            on_records,
             idle,
             tested: BTreeSet::new(),
         }
@@ -172,7 +179,7 @@ impl Suite {
             } else if !self.names().any(|name| name == expected.rule) {
                 missing.push(self.no_such_rule(&expected.rule));
             }
-            match Where::compile(&self.rules, expected) {
+            match Where::compile(self.rules_for(file, test), expected) {
                 Ok(condition) => wheres.push(condition),
                 Err(reason) => wrong.push(format!("line {}: {reason}", expected.line)),
             }
@@ -183,11 +190,24 @@ impl Suite {
         if !wrong.is_empty() {
             return Err(Verdict::Failed(wrong));
         }
-        let mut judge = Judge::new(&self.rules, &wheres);
+        let mut judge = Judge::new(self.rules_for(file, test), &wheres);
         play(file, test, &mut judge).map_err(|reason| Verdict::Failed(vec![reason]))?;
         let fired = judge.finish();
         let complaints = self.complaints(file, test, &fired);
         Ok((complaints, fired))
+    }
+
+    /// The rules that judge what a test tells.
+    fn rules_for(&self, file: &TestFile, test: &Test) -> &Rules {
+        let has_records_only = test.recording.as_ref().is_some_and(|recording| {
+            let input = Input::File(beside(file, recording));
+            !input.is_capture()
+        });
+        if has_records_only {
+            &self.on_records
+        } else {
+            &self.rules
+        }
     }
 
     fn no_such_rule(&self, rule: &str) -> String {
@@ -222,8 +242,13 @@ impl Suite {
                 let matched = format!(" ({} in all, others do not match `where`)", times(all));
                 complaint.push_str(&matched);
             } else if count == 0
-                && let Some(reason) =
-                    explain::why_silent(&self.files, &self.rules, file, test, &expected.rule)
+                && let Some(reason) = explain::why_silent(
+                    &self.files,
+                    self.rules_for(file, test),
+                    file,
+                    test,
+                    &expected.rule,
+                )
             {
                 complaint = format!("{complaint}: {reason}");
             }
@@ -256,8 +281,7 @@ fn play<S: stream::Sink>(file: &TestFile, test: &Test, sink: &mut S) -> Result<(
             played.map_err(|error| error.to_string())
         }
         Some(recording) => {
-            let directory = file.path.parent().unwrap_or(Path::new(""));
-            let paths = [directory.join(recording)];
+            let paths = [beside(file, recording)];
             let failed = |error: InputError| error.to_string();
             let found = inputs::expand(&paths).map_err(failed)?;
             let quiet = Progress::new(None, false);
@@ -268,6 +292,11 @@ fn play<S: stream::Sink>(file: &TestFile, test: &Test, sink: &mut S) -> Result<(
             Ok(())
         }
     }
+}
+
+/// A recording, whose path starts from the file of its test.
+fn beside(file: &TestFile, recording: &Path) -> PathBuf {
+    file.path.parent().unwrap_or(Path::new("")).join(recording)
 }
 
 fn times(count: u64) -> String {

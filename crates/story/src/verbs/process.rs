@@ -283,8 +283,8 @@ impl Act for step::Exit {
     ) -> Result<(), String> {
         let code = i64::from(self.code.unwrap_or_default());
         let signal = self.signal.unwrap_or_default() & 0x7f;
-        let core = self.core.unwrap_or_default();
-        let status = code << 8 | i64::from(signal) | if core { 0x80 } else { 0 };
+        let is_dumped = self.core.unwrap_or_default();
+        let status = code << 8 | i64::from(signal) | if is_dumped { 0x80 } else { 0 };
         let mut ended = vec![who.tid];
         if who.tid == who.pid {
             // The end of a process is that of all its threads; the first ends last.
@@ -296,7 +296,7 @@ impl Act for step::Exit {
             let arguments = [
                 ("ret", code.into()),
                 ("sig", u32::from(signal).into()),
-                ("core", u32::from(core).into()),
+                ("core", u32::from(is_dumped).into()),
                 ("reaper_tid", 1.into()),
             ];
             teller.tell(&Told {
@@ -307,7 +307,7 @@ impl Act for step::Exit {
                 operation: Operation::Exit(Exit {
                     code: Some(code),
                     signal: Some(signal),
-                    core_dumped: Some(core),
+                    core_dumped: Some(is_dumped),
                     reaper: Some(1),
                 }),
                 arguments: &arguments,

@@ -59,10 +59,10 @@ pub(crate) fn process<O: Observer>(
         (None, Some(name)) => format!("/usr/bin/{name}"),
         (None, None) => return Err("a process needs an `exe` or a `name`".into()),
     };
-    let container = match &process.container {
-        Some(name) => Some(container_named(name, stage, teller)),
-        None => None,
-    };
+    let container = process
+        .container
+        .as_ref()
+        .map(|name| container_named(name, stage, teller));
     let name = process
         .name
         .as_ref()
@@ -224,6 +224,7 @@ pub(crate) fn container<O: Observer>(
     Ok(())
 }
 
+#[allow(clippy::large_types_passed_by_value, reason = "stories are short")]
 fn learn<O: Observer>(
     teller: &mut Teller<'_, O>,
     code: Code,
