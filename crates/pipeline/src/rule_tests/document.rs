@@ -212,7 +212,7 @@ impl Test {
         };
         let expect = item.expect.into_iter().map(Expectation::of);
         Ok(Self {
-            line: u64::from(place.line()),
+            line: place.line(),
             story: item.story.unwrap_or_default(),
             recording: item.recording,
             expect: expect.collect::<Result<_, _>>()?,
@@ -240,7 +240,7 @@ impl Expectation {
         }
         Ok(Self {
             rule: expected.rule,
-            line: u64::from(place.line()),
+            line: place.line(),
             at_least,
             at_most,
             condition: expected.r#where,

@@ -103,6 +103,7 @@ impl Act for step::Open {
             device: Some(device),
             inode: Some(inode),
             resolve: None,
+            announced: None,
         });
         teller.call(who, name, result, operation, &arguments);
         if result >= 0 {

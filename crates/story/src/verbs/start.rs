@@ -98,6 +98,8 @@ pub(crate) fn process<O: Observer>(
         teller.observer().snapshot(&Snapshot::User(snapshot::User {
             uid: thread.uid,
             name: user.as_bytes(),
+            home: b"",
+            shell: b"",
             container: of.as_bytes(),
             is_removed: false,
         }));
@@ -260,6 +262,8 @@ pub(crate) fn user<O: Observer>(
     let user = snapshot::User {
         uid: account.id,
         name: account.name.as_bytes(),
+        home: b"",
+        shell: b"",
         container: container.as_bytes(),
         is_removed: false,
     };
