@@ -4,6 +4,7 @@
 //! - [`socket`]: records for a consumer at a unix socket.
 //! - [`stream`]: all records of the inputs, joined with their entities, with faults told and survived.
 //! - [`policies`]: the rules that a user names: files and directories.
+//! - [`judging`]: what rules make of one observation after the other.
 //! - [`rule_tests`]: tests of rules, run with a story or a recording.
 //! - [`recorder`]: recordings of a live system, one file after the other.
 //! - [`reload`]: rule files that change while they are in use.
@@ -13,6 +14,7 @@
 //! - [`progress`]: a bar for people who wait.
 
 pub mod inputs;
+pub mod judging;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod policies;

@@ -4,11 +4,13 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use sysflow_collect::EventView;
+use sysflow_export::observation::Observation;
 use sysflow_field::View;
 use sysflow_policy::{Condition, Diagnostics, Dialect, Evaluator, Priority, RuleSet, Severity};
 use sysflow_record::entity::Joined;
 
 use super::Expectation;
+use crate::judging::{Judgement, Match};
 use crate::policies::Rules;
 use crate::stream::{Fault, Sink};
 
@@ -60,10 +62,9 @@ fn first(problems: &Diagnostics) -> String {
 pub(super) struct Judge<'r> {
     rules: &'r Rules,
     wheres: &'r [Where],
-    records: Evaluator,
-    events: Evaluator,
+    records: Judgement,
+    events: Judgement,
     asking: Evaluator,
-    matches: Vec<usize>,
     fired: Vec<Fired>,
 }
 
@@ -72,10 +73,9 @@ impl<'r> Judge<'r> {
         Self {
             rules,
             wheres,
-            records: Evaluator::new(),
-            events: Evaluator::new(),
+            records: Judgement::new(&rules.records),
+            events: Judgement::new(&rules.events),
             asking: Evaluator::new(),
-            matches: Vec::new(),
             fired: Vec::new(),
         }
     }
@@ -85,27 +85,19 @@ impl<'r> Judge<'r> {
     }
 }
 
-/// The rules that fire on an observation.
-fn judge<V: View>(
-    rules: &RuleSet<V>,
-    evaluator: &mut Evaluator,
-    view: &V,
-    matches: &mut Vec<usize>,
-) {
-    matches.clear();
-    evaluator.rules(rules, view, |id, _| matches.push(id.0 as usize));
-}
-
-/// What those that fired say.
+/// What those that fired say. `holds` is asked for only if some did.
 fn tell<V: View>(
     rules: &RuleSet<V>,
-    matches: &[usize],
+    matches: &[Match],
     view: &V,
-    holds: &[bool],
+    holds: impl FnOnce() -> Vec<bool>,
     fired: &mut Vec<Fired>,
 ) {
-    for index in matches {
-        let rule = &rules.rules()[*index];
+    if matches.is_empty() {
+        return;
+    }
+    let holds = holds();
+    for rule in matches.iter().filter_map(|found| rules.rule(found.rule)) {
         let mut output = String::new();
         if let Some(template) = &rule.output {
             template.render(view, &mut output);
@@ -114,7 +106,7 @@ fn tell<V: View>(
             rule: rule.name.clone(),
             priority: rule.priority,
             output,
-            holds: holds.to_vec(),
+            holds: holds.clone(),
         });
     }
 }
@@ -125,52 +117,46 @@ impl Sink for Judge<'_> {
     const WANTS_EVENTS: bool = true;
 
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Infallible> {
-        judge(
-            &self.rules.records,
-            &mut self.records,
-            joined,
-            &mut self.matches,
-        );
-        if !self.matches.is_empty() {
-            let asked = self.wheres.iter().map(|condition| match condition {
+        let Self {
+            rules,
+            wheres,
+            records,
+            asking,
+            fired,
+            ..
+        } = self;
+        let (_, matches) = records.judge(&rules.records, joined, joined.ts());
+        let holds = || {
+            let asked = wheres.iter().map(|condition| match condition {
                 Where::Anything => true,
-                Where::Record(condition) => self.asking.condition(condition, joined),
+                Where::Record(condition) => asking.condition(condition, joined),
                 Where::Event(_) => false,
             });
-            let holds: Vec<bool> = asked.collect();
-            tell(
-                &self.rules.records,
-                &self.matches,
-                joined,
-                &holds,
-                &mut self.fired,
-            );
-        }
+            asked.collect()
+        };
+        tell(&rules.records, matches, joined, holds, fired);
         ControlFlow::Continue(())
     }
 
     fn event(&mut self, view: &EventView<'_>) -> ControlFlow<Infallible> {
-        judge(
-            &self.rules.events,
-            &mut self.events,
-            view,
-            &mut self.matches,
-        );
-        if !self.matches.is_empty() {
-            let asked = self.wheres.iter().map(|condition| match condition {
+        let Self {
+            rules,
+            wheres,
+            events,
+            asking,
+            fired,
+            ..
+        } = self;
+        let (_, matches) = events.judge(&rules.events, view, view.ts());
+        let holds = || {
+            let asked = wheres.iter().map(|condition| match condition {
                 Where::Anything => true,
-                Where::Event(condition) => self.asking.condition(condition, view),
+                Where::Event(condition) => asking.condition(condition, view),
                 Where::Record(_) => false,
             });
-            let holds: Vec<bool> = asked.collect();
-            tell(
-                &self.rules.events,
-                &self.matches,
-                view,
-                &holds,
-                &mut self.fired,
-            );
-        }
+            asked.collect()
+        };
+        tell(&rules.events, matches, view, holds, fired);
         ControlFlow::Continue(())
     }
 

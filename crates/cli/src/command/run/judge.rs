@@ -1,19 +1,17 @@
 //! Judging what a stream holds, and telling of it.
 
-use std::fmt::Write as _;
 use std::io;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
 use sysflow_collect::EventView;
 use sysflow_export::alert::{Alert, JsonEncoder, TextEncoder};
 use sysflow_export::observation::Observation;
 use sysflow_field::{Arg, FieldId, View};
+use sysflow_pipeline::judging::{Judgement, Match};
 use sysflow_pipeline::policies::Rules;
 use sysflow_pipeline::stream::{Fault, Sink};
-use sysflow_policy::stateful::{Correlator, Limits, StatefulAlert, StepId};
-use sysflow_policy::{Evaluator, Outcome, Priority, Rule, RuleSet};
+use sysflow_policy::{Outcome, Priority, Rule, RuleSet};
 use sysflow_record::entity::Joined;
 
 use super::folding::Folding;
@@ -31,15 +29,7 @@ pub enum Form {
 
 /// What rules need on one view.
 struct Side<V: View> {
-    evaluator: Evaluator,
-    /// The memory of rules over several observations.
-    correlator: Correlator,
-    /// Steps of these that the observation in hand takes.
-    steps: Vec<StepId>,
-    /// Rules that match the observation in hand.
-    matches: Vec<usize>,
-    /// What led to the matches of rules over several observations.
-    led: Vec<(usize, String)>,
+    judgement: Judgement,
     /// For each rule the fields that its output names.
     fields: Vec<Vec<(String, FieldId, Arg)>>,
     json: Option<JsonEncoder<V>>,
@@ -50,16 +40,21 @@ struct Side<V: View> {
 impl<V: Observation> Side<V> {
     fn new(rules: &RuleSet<V>, json_from: Option<&str>, first: usize) -> Self {
         Self {
-            evaluator: Evaluator::new(),
-            correlator: Correlator::new(rules, Limits::default()),
-            steps: Vec::new(),
-            matches: Vec::new(),
-            led: Vec::new(),
+            judgement: Judgement::new(rules),
             fields: rules.rules().iter().map(output_fields).collect(),
             json: json_from.map(|host| JsonEncoder::new(host.to_owned())),
             first,
         }
     }
+}
+
+/// What is told of the rules of one view.
+struct Telling<'a, V: View> {
+    rules: &'a RuleSet<V>,
+    /// For each rule the fields that its output names.
+    fields: &'a [Vec<(String, FieldId, Arg)>],
+    /// The number of its first rule in the summary.
+    first: usize,
 }
 
 /// What both views share.
@@ -148,8 +143,8 @@ impl Judge {
 
     /// Warns of rules that may have missed something.
     pub fn tell_forgotten(&self) {
-        tell_forgotten(&self.records.correlator, &self.rules.records, self.colour);
-        tell_forgotten(&self.events.correlator, &self.rules.events, self.colour);
+        tell_forgotten(&self.records.judgement, &self.rules.records, self.colour);
+        tell_forgotten(&self.events.judgement, &self.rules.events, self.colour);
     }
 
     /// Writes what is left. Returns the counts and how many alerts were folded.
@@ -196,33 +191,25 @@ impl Teller {
         view: &V,
     ) -> ControlFlow<io::Error> {
         let Side {
-            evaluator,
-            correlator,
-            steps,
-            matches,
-            led,
-            ..
+            judgement,
+            fields,
+            json,
+            first,
         } = side;
-        matches.clear();
-        led.clear();
-        let outcome = evaluator.rules(rules, view, |id, _| matches.push(id.0 as usize));
+        let (outcome, matches) = judgement.judge(rules, view, view.ts());
         if outcome == Outcome::Dropped {
             self.summary.count_dropped();
             return ControlFlow::Continue(());
         }
-        if rules.is_stateful() {
-            steps.clear();
-            evaluator.steps(rules, view, |step| steps.push(step));
-            correlator.observe(rules, view, view.ts(), steps, |alert| {
-                let rule = alert.rule.0 as usize;
-                matches.push(rule);
-                led.push((rule, what_led_to(&alert)));
-            });
-        }
-        if side.matches.is_empty() {
+        if matches.is_empty() {
             return ControlFlow::Continue(());
         }
-        self.alert(rules, side, view);
+        let telling = Telling {
+            rules,
+            fields,
+            first: *first,
+        };
+        self.alert(&telling, matches, json.as_mut(), view);
         let Self { out, bar, .. } = self;
         match bar.suspend(|| out.flush()) {
             Ok(()) => ControlFlow::Continue(()),
@@ -233,30 +220,33 @@ impl Teller {
     /// Tells of the rules that match an observation.
     fn alert<V: Observation, S: Observation>(
         &mut self,
-        rules: &RuleSet<V>,
-        side: &mut Side<S>,
+        telling: &Telling<'_, V>,
+        matches: &[Match],
+        json: Option<&mut JsonEncoder<S>>,
         view: &V,
     ) {
-        let mut shown: Vec<(usize, Option<String>)> = Vec::with_capacity(side.matches.len());
-        for index in &side.matches {
-            let rule = &rules.rules()[*index];
-            if rule.priority > self.least {
+        let rules = telling.rules;
+        let mut shown: Vec<(usize, Option<String>)> = Vec::with_capacity(matches.len());
+        for Match { rule: id, led } in matches {
+            let index = id.0 as usize;
+            let Some(rule) = rules.rule(*id).filter(|rule| rule.priority <= self.least) else {
                 continue;
-            }
-            self.summary.count(side.first + index, view);
-            if self.folding.is_new(side.first + index, view) {
+            };
+            let number = telling.first + index;
+            self.summary.count(number, view);
+            if self.folding.is_new(number, view) {
                 let mut output = rule.output.as_ref().map(|output| {
                     let mut rendered = String::new();
                     output.render(view, &mut rendered);
                     rendered
                 });
-                if let Some((_, led)) = side.led.iter().find(|(rule, _)| rule == index) {
+                if let Some(led) = led {
                     output = Some(match output {
                         Some(output) => format!("{output} ({led})"),
-                        None => led.clone(),
+                        None => led.to_string(),
                     });
                 }
-                shown.push((*index, output));
+                shown.push((index, output));
             }
         }
         let alerts: Vec<Alert<'_, V>> = shown
@@ -268,12 +258,12 @@ impl Teller {
                     priority: rule.priority.name(),
                     tags: &rule.tags,
                     output: output.as_deref(),
-                    fields: &side.fields[*index],
+                    fields: &telling.fields[*index],
                     view,
                 }
             })
             .collect();
-        if let Some(encoder) = &mut side.json {
+        if let Some(encoder) = json {
             for alert in &alerts {
                 encoder.write(alert, &mut self.out.buffer);
             }
@@ -283,21 +273,9 @@ impl Teller {
     }
 }
 
-/// How many observations made an alert, in which time, and how many alerts like it were folded.
-fn what_led_to(alert: &StatefulAlert<'_>) -> String {
-    let times = || alert.observations.iter().map(|earlier| earlier.time);
-    let (first, last) = (times().min().unwrap_or(0), times().max().unwrap_or(0));
-    let span = Duration::from_nanos(last.saturating_sub(first).unsigned_abs());
-    let mut led = format!("{} within {span:.1?}", alert.count);
-    if alert.folded > 0 {
-        let _ = write!(led, ", {} more since the last alert", alert.folded);
-    }
-    led
-}
-
 /// Tells which rules over several observations have forgotten some for want of room: they may have missed something.
-fn tell_forgotten<V: View>(correlator: &Correlator, rules: &RuleSet<V>, colour: ColourChoice) {
-    for state in correlator.states(rules) {
+fn tell_forgotten<V: View>(judgement: &Judgement, rules: &RuleSet<V>, colour: ColourChoice) {
+    for state in judgement.states(rules) {
         let Some(rule) = rules.rule(state.rule).filter(|_| state.evicted > 0) else {
             continue;
         };
