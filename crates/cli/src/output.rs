@@ -78,6 +78,11 @@ pub fn warning(message: &str, colour: ColourChoice) {
     tell("warning", "1;33", message, colour);
 }
 
+/// Tells of something that is no fault.
+pub fn note(message: &str, colour: ColourChoice) {
+    tell("note", "1;36", message, colour);
+}
+
 fn tell(word: &str, code: &str, message: &str, colour: ColourChoice) {
     if colour.wanted(io::stderr().is_terminal()) {
         eprintln!("\x1b[{code}m{word}\x1b[0m: {message}");

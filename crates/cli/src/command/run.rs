@@ -18,12 +18,13 @@ use sysflow_export::alert::TextEncoder;
 use sysflow_pipeline::inputs::Input;
 use sysflow_pipeline::policies::{self, Rules, Views};
 use sysflow_pipeline::stream;
-use sysflow_policy::{LoadOptions, Priority, Severity, SourceFile};
+use sysflow_policy::{Code, LoadOptions, Priority, Severity};
 
 use self::judge::{Form, Judge};
 #[cfg(feature = "live")]
 use super::live::Watching;
 use crate::arguments::{Capturing, ColourChoice, Reading, SigmaConfig};
+use crate::built_in;
 use crate::output::{self, Failure, Output};
 
 /// Judge what happens and tell of it.
@@ -95,12 +96,6 @@ fn priority(word: &str) -> Result<Priority, String> {
     let known = "emergency, alert, critical, error, warning, notice, informational and debug";
     Priority::parse(word).ok_or_else(|| format!("priorities are {known}"))
 }
-
-/// The rules that are used when none are named.
-const BUILT_IN: &[(&str, &str)] = &[(
-    "(built-in) web-intrusion.yaml",
-    include_str!("../../../../examples/web-intrusion.yaml"),
-)];
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Failure> {
@@ -190,31 +185,26 @@ fn views(wanted: ViewName, inputs: &[Input]) -> Views {
 
 fn load_rules(paths: &[PathBuf], options: &LoadOptions, views: Views) -> anyhow::Result<Rules> {
     let files = if paths.is_empty() {
-        built_in()
+        built_in::files()
     } else {
         policies::read_files(paths).context("cannot load rules")?
     };
     Ok(Rules::load(files, options, views))
 }
 
-fn built_in() -> Vec<SourceFile> {
-    let file = |(name, text): &(&str, &str)| SourceFile {
-        name: (*name).to_owned(),
-        text: (*text).to_owned(),
-    };
-    BUILT_IN.iter().map(file).collect()
-}
-
-/// Tells in a line each why a rule does not run; `rules check` shows the place.
+/// Tells in a line each why a rule does not run; `rules check` shows the place. Rules that only another source
+/// could answer are counted: it is no fault of theirs.
 fn tell_problems(rules: &Rules, colour: ColourChoice) {
     let problems = &rules.problems;
     if errors(rules) == 0 {
         return;
     }
-    for problem in problems
+    let errors = problems
         .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-    {
+        .filter(|problem| problem.severity == Severity::Error);
+    let (foreign, faults): (Vec<_>, Vec<_>) =
+        errors.partition(|problem| problem.code == Code::ForeignField);
+    for problem in &faults {
         let (start, _) = problems.positions(problem.span());
         let file = problems.file_name(problem.span());
         let details: Vec<&str> = problem
@@ -244,6 +234,13 @@ fn tell_problems(rules: &Rules, colour: ColourChoice) {
         output::error(&message, colour);
     }
     let (running, all) = (rules.running(), rules.count);
+    if faults.is_empty() && rules.torn.is_empty() {
+        let reason = foreign.first().map_or("", |problem| &problem.message);
+        let reason = reason.trim_start_matches("cannot run on this source: ");
+        let message = format!("{running} of {all} rules run on this source ({reason})");
+        output::note(&message, colour);
+        return;
+    }
     let advice = "`sysflow rules check` shows where, `--strict` refuses to start";
     output::warning(&format!("{running} of {all} rules run; {advice}"), colour);
 }

@@ -72,6 +72,8 @@ pub(super) const SPAN: KindSet = kinds(&[
 ]);
 /// Records of a file.
 pub(super) const FILE: KindSet = kinds(&[Kind::FileFlow, Kind::FileEvent, Kind::File]);
+/// What is done to files.
+pub(super) const FILE_OPERATION: KindSet = kinds(&[Kind::FileFlow, Kind::FileEvent]);
 /// File events.
 pub(super) const FILE_EVENT: KindSet = kinds(&[Kind::FileEvent]);
 /// File flows.

@@ -6,12 +6,13 @@
 use sysflow_field::{Arg, Argument, Role, Value};
 
 use super::declare::{
-    ANY, FILE_EVENT, FILE_FLOW, FLOW, NETWORK, OPERATION, PROCESS, PROCESS_EVENT, RESULT, text,
+    ANY, FILE_EVENT, FILE_FLOW, FILE_OPERATION, FLOW, NETWORK, OPERATION, PROCESS, PROCESS_EVENT,
+    RESULT, text,
 };
 use super::falco_answers::{
     ancestors, argv0, container_text, descriptor_letter, emit_args, emit_calls, emit_capabilities,
     emit_descriptor_name, emit_open_flags, emit_result, exe_flag, exe_inode, exe_path, flow_file,
-    raw_result, split_image, was_opened,
+    raw_result, single_path, split_image, two_paths, was_opened,
 };
 use super::mounts;
 use super::sysflow::emit_env;
@@ -70,6 +71,12 @@ fields! {
         => each |j, _, emit| if was_opened(j, OpenFlags::empty()) == Some(true) {
             emit_open_flags(j, emit);
         };
+    FS_PATH_NAME = "fs.path.name": Path, FILE_OPERATION, "Path that the operation works on, resolved."
+        => scalar |j| single_path(j);
+    FS_PATH_SOURCE = "fs.path.source": Path, FILE_EVENT, "What is renamed; the link that is made. Resolved."
+        => scalar |j| Some(two_paths(j)?.0);
+    FS_PATH_TARGET = "fs.path.target": Path, FILE_EVENT, "The new name; what a link leads to."
+        => scalar |j| Some(two_paths(j)?.1);
 
     FD_NUM = "fd.num": Int, FLOW, "Descriptor."
         => scalar |j| j.fd().map(Value::Int);

@@ -79,6 +79,28 @@ pub(super) fn was_opened(joined: &Joined<'_>, flags: OpenFlags) -> Option<bool> 
         .map(|open| open.contains(flags))
 }
 
+/// The path of an operation that works on one: an open, or an event that is no rename and makes no link.
+pub(super) fn single_path<'a>(joined: &Joined<'a>) -> Option<Value<'a>> {
+    let takes_path = match joined.record {
+        Record::FileFlow(_) => joined.op_flags().contains(OpFlags::OPEN),
+        _ => two_paths(joined).is_none(),
+    };
+    Some(text(joined.file.filter(|_| takes_path)?.path()))
+}
+
+/// Source and target in Falco's terms: what is renamed and its new name; the link that is made and what it
+/// leads to.
+pub(super) fn two_paths<'a>(joined: &Joined<'a>) -> Option<(Value<'a>, Value<'a>)> {
+    let flags = joined.op_flags();
+    let (first, second) = (joined.file?, joined.new_file?);
+    let (first, second) = (text(first.path()), text(second.path()));
+    if flags.intersects(OpFlags::LINK | OpFlags::SYMLINK) {
+        Some((second, first))
+    } else {
+        flags.contains(OpFlags::RENAME).then_some((first, second))
+    }
+}
+
 pub(super) fn emit_open_flags<F>(joined: &Joined<'_>, emit: &mut Emit<F>)
 where
     F: FnMut(Value<'_>) -> std::ops::ControlFlow<()>,

@@ -16,8 +16,9 @@ use sysflow_policy::LoadOptions;
 use sysflow_record::entity::Joined;
 
 use super::judge::Judge;
-use super::{Arguments, ViewName, built_in, errors, tell_problems};
+use super::{Arguments, ViewName, errors, tell_problems};
 use crate::arguments::ColourChoice;
+use crate::built_in;
 use crate::command::live::{Status, cannot_watch, tell_missing};
 use crate::output::{self, Failure};
 
@@ -30,7 +31,7 @@ pub fn live(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fai
     };
     let mut files = RuleFiles::new(arguments.policies.clone());
     let texts = if arguments.policies.is_empty() {
-        built_in()
+        built_in::files()
     } else {
         files.read().context("cannot load rules")?
     };
