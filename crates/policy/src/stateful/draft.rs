@@ -90,14 +90,25 @@ pub(crate) fn drafted(
         },
         None => Kind::Each,
     };
+    let mut keys = vec![by; roots.len()];
+    for (key, step) in keys.iter_mut().zip(&item.sequence) {
+        if let Some(by) = &step.by {
+            *key = fields.parts(by.iter());
+        }
+    }
+    if keys.windows(2).any(|pair| pair[0].len() != pair[1].len()) && !fields.faulty {
+        let message = "the steps of a `sequence` have as many fields in `by`, one for the other";
+        fields.error(Diagnostic::error(Code::Shape, rule.span, message));
+    }
     if fields.faulty {
         return None;
     }
     let withins = item.sequence.iter().map(|step| step.within);
     let withins = withins.chain(std::iter::repeat(None));
-    let steps = roots.iter().zip(withins).map(|(root, within)| DraftStep {
+    let steps = roots.iter().zip(keys).zip(withins);
+    let steps = steps.map(|((root, by), within)| DraftStep {
         source: StepSource::Node(*root),
-        by: by.clone(),
+        by,
         within,
         distinct: distinct.clone(),
     });

@@ -41,6 +41,8 @@ impl StatefulItem {
 pub(super) struct StepItem {
     pub(super) condition: MappedText,
     pub(super) within: Option<i64>,
+    /// What this step calls the fields in `by` of the rule.
+    pub(super) by: Option<Vec<MappedText>>,
 }
 
 #[derive(Clone, Debug)]
@@ -195,7 +197,7 @@ impl Reader<'_> {
         }
         let mut steps = Vec::new();
         for (index, element) in elements.iter().enumerate() {
-            let known = ["name", "condition", "within"];
+            let known = ["name", "condition", "within", "by"];
             let Some(entries) = self.map(element, "a step", &known) else {
                 continue;
             };
@@ -205,10 +207,12 @@ impl Reader<'_> {
                 let message = "the first step has none before it to be `within`";
                 self.error(Code::Shape, within.key.span, message);
             }
+            let by = get("by").map(|entry| self.fields(&entry.value));
             match get("condition").map(|entry| &entry.value) {
                 Some(Node::Scalar(condition)) => steps.push(StepItem {
                     condition: condition.clone(),
                     within,
+                    by,
                 }),
                 _ => self.error(Code::Shape, element.span(), "a step has a `condition`"),
             }

@@ -26,7 +26,8 @@
 //! # What it means
 //!
 //! - **Keys.** An observation without a value of a field in `by` or `per` takes no step. Of several values
-//!   the first counts.
+//!   the first counts. A step of a sequence may have a `by` of its own: other fields that are to have the
+//!   same values, one for the other.
 //! - **Sequence.** There is an alert when an observation takes the last step, and earlier ones, in this
 //!   order, took the others, each at most its `within` before the next, and all within the `within` of the
 //!   rule. One observation takes at most one step of a chain. After an alert the key starts anew.

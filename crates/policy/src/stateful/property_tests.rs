@@ -365,8 +365,33 @@ fn alerts_tell_what_led_to_them() {
 }
 
 #[test]
+fn steps_may_call_one_thing_by_different_names() {
+    let set = load(
+        "- rule: r\n  desc: d\n  priority: INFO\n  output: o\n  sequence:\n    \
+         - {condition: sf.proc.exe = a, by: [sf.proc.pid, sf.file.path]}\n    \
+         - {condition: sf.proc.exe != a, by: [sf.proc.pid, sf.proc.exe]}\n",
+        &LoadOptions::default(),
+    );
+    let toy = |exe: &str, path: &str, pid| Toy {
+        exe: exe.into(),
+        path: path.into(),
+        pid,
+        ..Toy::default()
+    };
+    let fires = |last: Toy| !run(&set, &[toy("a", "b", 1), last], Limits::default()).0.is_empty();
+    assert!(fires(toy("b", "x", 1)));
+    assert!(!fires(toy("b", "x", 2)), "another process");
+    assert!(!fires(toy("x", "b", 1)), "another program");
+}
+
+#[test]
 fn faults_of_the_keys_are_told() {
     for (keys, wanted) in [
+        (
+            "by: [sf.proc.pid]\n  sequence: [{condition: sf.proc.exe = a}, \
+             {condition: sf.proc.exe = b, by: [sf.proc.pid, sf.proc.exe]}]",
+            "as many fields",
+        ),
         (
             "sequence: [{condition: sf.proc.exe = a}]",
             "from 2 to 16 steps",

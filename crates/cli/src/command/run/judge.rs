@@ -240,7 +240,7 @@ impl Teller {
                     output.render(view, &mut rendered);
                     rendered
                 });
-                if let Some(led) = led {
+                if let Some(led) = led.filter(|led| led.count > 1 || led.folded > 0) {
                     output = Some(match output {
                         Some(output) => format!("{output} ({led})"),
                         None => led.to_string(),
