@@ -378,7 +378,11 @@ fn steps_may_call_one_thing_by_different_names() {
         pid,
         ..Toy::default()
     };
-    let fires = |last: Toy| !run(&set, &[toy("a", "b", 1), last], Limits::default()).0.is_empty();
+    let fires = |last: Toy| {
+        !run(&set, &[toy("a", "b", 1), last], Limits::default())
+            .0
+            .is_empty()
+    };
     assert!(fires(toy("b", "x", 1)));
     assert!(!fires(toy("b", "x", 2)), "another process");
     assert!(!fires(toy("x", "b", 1)), "another program");
