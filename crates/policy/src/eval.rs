@@ -52,7 +52,11 @@ impl Evaluator {
         view: &V,
         mut on_match: impl FnMut(RuleId, &'r Rule<V>),
     ) -> Outcome {
-        let (kind, operations) = (view.kind() as usize, view.operations());
+        let operations = view.operations();
+        if !set.rule_index.reaches(operations) && !set.drop_index.reaches(operations) {
+            return Outcome::Matched(0);
+        }
+        let kind = view.kind() as usize;
         self.begin(&set.program);
         for entry in set.drop_index.candidates(kind, operations) {
             if self.holds(&set.program, entry.root, view) {
@@ -133,11 +137,12 @@ impl Evaluator {
     /// Finds the steps of rules over several observations that an observation takes. Drop rules are not
     /// asked again: what [`rules`](Self::rules) has dropped is not to come here.
     pub fn steps<V: View>(&mut self, set: &RuleSet<V>, view: &V, mut on_step: impl FnMut(StepId)) {
-        if set.plans.is_empty() {
+        let operations = view.operations();
+        if !set.plans.index.reaches(operations) {
             return;
         }
+        let kind = view.kind() as usize;
         self.begin(&set.program);
-        let (kind, operations) = (view.kind() as usize, view.operations());
         for entry in set.plans.index.candidates(kind, operations) {
             if self.holds(&set.program, entry.root, view) {
                 on_step(StepId(entry.item));

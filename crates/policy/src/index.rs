@@ -15,16 +15,29 @@ pub(crate) struct Entry {
     any_operation: bool,
 }
 
+impl Entry {
+    const fn reached(&self) -> u64 {
+        if self.any_operation {
+            u64::MAX
+        } else {
+            self.operations
+        }
+    }
+}
+
 /// Rules by kind of observation, each bucket in the order in which the rules were loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     buckets: Vec<Vec<Entry>>,
+    /// The operations that some rule is about; all if a rule is about any.
+    operations: u64,
 }
 
 impl Index {
     pub(crate) fn new(catalogue: &Catalogue) -> Self {
         Self {
             buckets: vec![Vec::new(); catalogue.kinds.len()],
+            operations: 0,
         }
     }
 
@@ -39,6 +52,7 @@ impl Index {
         for (kind, bucket) in self.buckets.iter_mut().enumerate() {
             if kinds.contains(kind as u32) && (entry.any_operation || entry.operations != 0) {
                 bucket.push(entry);
+                self.operations |= entry.reached();
             }
         }
     }
@@ -48,6 +62,14 @@ impl Index {
         for bucket in &mut self.buckets {
             bucket.retain(|entry| keep(entry.item));
         }
+        let entries = self.buckets.iter().flatten();
+        self.operations = entries.fold(0, |all, entry| all | entry.reached());
+    }
+
+    /// Whether some rule is about one of these operations, whatever the kind of the observation: if not, its
+    /// kind need not be found out.
+    pub(crate) const fn reaches(&self, operations: u64) -> bool {
+        self.operations == u64::MAX || self.operations & operations != 0
     }
 
     /// The rules that an observation of this kind and with these operations may match.

@@ -145,11 +145,48 @@ const fn is_before(one: &str, other: &str) -> bool {
     one.len() < other.len()
 }
 
+/// Slots of the hash table of operations: a power of two, four times what it holds.
+const SLOTS: usize = 1024;
+
+/// [`ALL`] by hash, each in the first free slot behind the one of its hash. Asked for every event.
+static HASHED: [(&str, u64); SLOTS] = {
+    assert!(COUNT * 4 < SLOTS);
+    let mut slots = [("", OTHERS); SLOTS];
+    let mut next = 0;
+    while next < COUNT {
+        let mut slot = slot_of(ALL[next].0);
+        while !slots[slot].0.is_empty() {
+            slot = (slot + 1) % SLOTS;
+        }
+        slots[slot] = ALL[next];
+        next += 1;
+    }
+    slots
+};
+
+/// By the length, the first eight bytes and the last one: enough to tell most names apart.
+const fn slot_of(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let (mut word, mut index) = (bytes.len() as u64, 0);
+    while index < bytes.len() && index < 8 {
+        word = word.rotate_left(8) ^ bytes[index] as u64;
+        index += 1;
+    }
+    if let Some(last) = bytes.last() {
+        word ^= (*last as u64) << 32;
+    }
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
+}
+
 /// The bit of an operation.
 pub(super) fn bit_of(name: &str) -> u64 {
-    match ALL.binary_search_by(|(known, _)| (*known).cmp(name)) {
-        Ok(found) => ALL[found].1,
-        Err(_) => OTHERS,
+    let mut slot = slot_of(name);
+    loop {
+        let (known, bit) = HASHED[slot];
+        if known == name || known.is_empty() {
+            return bit;
+        }
+        slot = (slot + 1) % SLOTS;
     }
 }
 

@@ -378,10 +378,13 @@ fn steps_may_call_one_thing_by_different_names() {
         pid,
         ..Toy::default()
     };
+    let first = Toy {
+        kind: 1,
+        ..toy("a", "b", 1)
+    };
     let fires = |last: Toy| {
-        !run(&set, &[toy("a", "b", 1), last], Limits::default())
-            .0
-            .is_empty()
+        let told = run(&set, &[first.clone(), last], Limits::default()).0;
+        !told.is_empty()
     };
     assert!(fires(toy("b", "x", 1)));
     assert!(!fires(toy("b", "x", 2)), "another process");
