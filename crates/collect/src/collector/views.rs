@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use sysflow_event::network::{Direction, Protocol};
-use sysflow_event::raw::{Origin, RawArguments, RawValue};
+use sysflow_event::raw::{Category, Origin, RawArguments, RawValue};
 use sysflow_event::{Event, Fd, Operation, Phase};
 
 use super::Collector;
 use crate::sink::RecordSink;
-use crate::state::descriptor::Ends;
+use crate::state::descriptor::{Descriptor, Ends, Kind};
 use crate::state::dns;
 use crate::state::thread::Details;
 use crate::text::Text;
@@ -23,6 +23,16 @@ pub(crate) struct Shown {
     pub(crate) previous: u64,
 }
 
+/// The name of a descriptor before an operation.
+#[derive(PartialEq)]
+enum Name {
+    /// The descriptor is not known.
+    Unknown,
+    /// The operation does not change it.
+    Kept,
+    Known(Text, Ends),
+}
+
 impl<S: RecordSink> Collector<S> {
     /// Takes an event and shows it, unless it only tells that a system call begins.
     pub(super) fn take_and_show(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
@@ -31,14 +41,20 @@ impl<S: RecordSink> Collector<S> {
             self.container_facts
                 .learn(container, self.config.limits.containers);
         }
-        let before = is_shown
-            .then(|| self.name_of_descriptor(event, arguments))
-            .flatten();
+        let fd = if is_shown {
+            descriptor_of(event, arguments)
+        } else {
+            None
+        };
+        let before = fd.map(|fd| self.name_of_descriptor(event.tid, fd, arguments));
         self.apply(event);
         if is_shown {
             self.learn_names(event);
             self.note_details(event, arguments);
-            let after = self.name_of_descriptor(event, arguments);
+            let is_name_changed = match (fd, before) {
+                (Some(fd), Some(before)) => self.has_new_name(event.tid, fd, &before),
+                _ => false,
+            };
             if self.shown.first == 0 {
                 self.shown.first = event.ts;
             }
@@ -56,8 +72,8 @@ impl<S: RecordSink> Collector<S> {
                 tables: &self.tables,
                 host_name: &self.host_name,
                 thread: self.threads.get(event.tid),
-                fd: descriptor_of(event, arguments),
-                is_name_changed: after.is_some() && before != after && !is_nameless(after.as_ref()),
+                fd,
+                is_name_changed,
             };
             self.sink.event(&view);
             self.shown.previous = event.ts;
@@ -101,15 +117,34 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
-    /// What tells one name of a descriptor from another.
-    fn name_of_descriptor(
-        &self,
-        event: &Event<'_>,
-        arguments: &dyn RawArguments,
-    ) -> Option<(Text, Ends)> {
-        let fd = Fd::try_from(descriptor_of(event, arguments)?).ok()?;
-        let descriptor = self.threads.descriptors(event.tid)?.get(fd)?;
-        Some((descriptor.path.clone(), descriptor.ends))
+    /// What tells the name that a descriptor has now from another.
+    fn name_of_descriptor(&self, tid: i64, fd: i64, arguments: &dyn RawArguments) -> Name {
+        match self.descriptor(tid, fd) {
+            None => Name::Unknown,
+            // What is neither replaced nor a socket keeps its name.
+            Some(descriptor)
+                if !arguments.class().creates_descriptor
+                    && matches!(descriptor.kind, Kind::File | Kind::Directory | Kind::Pipe) =>
+            {
+                Name::Kept
+            }
+            Some(descriptor) => Name::Known(descriptor.path.clone(), descriptor.ends),
+        }
+    }
+
+    fn descriptor(&self, tid: i64, fd: i64) -> Option<&Descriptor> {
+        let fd = Fd::try_from(fd).ok()?;
+        self.threads.descriptors(tid)?.get(fd)
+    }
+
+    /// Whether a descriptor has a name, and another one than before.
+    fn has_new_name(&self, tid: i64, fd: i64, before: &Name) -> bool {
+        let is_new = |now: &Descriptor| match before {
+            Name::Kept => false,
+            Name::Known(path, ends) if *path == now.path && *ends == now.ends => false,
+            _ => !now.path.is_empty() || now.ends != Ends::NOWHERE,
+        };
+        *before != Name::Kept && self.descriptor(tid, fd).is_some_and(is_new)
     }
 
     /// Keeps what nothing but views ask for.
@@ -146,8 +181,14 @@ impl<S: RecordSink> Collector<S> {
         else {
             return;
         };
-        // A clone tells of its caller in passing; what both use is told by what they do next.
-        if matches!(event.operation, Operation::Clone(_)) {
+        // No others tell what is looked for. A clone tells of its caller in passing; what both use is told by what
+        // they do next.
+        let category = arguments.class().category;
+        let tells = matches!(
+            category,
+            Category::Process | Category::Memory | Category::Scheduler
+        );
+        if !tells || matches!(event.operation, Operation::Clone(_)) {
             return;
         }
         let Details { usage, cgroups } = &mut **details;
@@ -175,8 +216,4 @@ impl<S: RecordSink> Collector<S> {
             }
         }
     }
-}
-
-fn is_nameless(name: Option<&(Text, Ends)>) -> bool {
-    name.is_some_and(|(path, ends)| path.is_empty() && *ends == Ends::NOWHERE)
 }
