@@ -86,7 +86,6 @@ impl Status {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         } else {
             ProgressBar::hidden()
@@ -103,6 +102,8 @@ impl Status {
 
     /// Tells what has happened since the last time, once a second.
     pub fn pulse(&mut self, pulse: &Pulse<'_>, more: &str) {
+        // Not by a thread of its own, which would keep the rights that this one gives up.
+        self.bar.tick();
         let passed = self.told.elapsed().as_secs_f64();
         if self.bar.is_hidden() || passed < 1.0 {
             return;

@@ -109,6 +109,11 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         collect,
         entities: true,
         duration: arguments.watching.duration,
+        written: [&arguments.output, &arguments.socket]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
     };
     let watched = live::watch(&options, &signals, &mut sink, |probe, _| {
         tell_missing(probe.missing_hooks(), colour);
