@@ -95,7 +95,7 @@ pub fn watch<S: LiveSink>(
     containers.start();
     started(&probe, begin.elapsed());
 
-    let end = options.duration.map(|duration| begin + duration);
+    let end = options.duration.map(|duration| Instant::now() + duration);
     let mut pulsed = Instant::now();
     let mut events = 0_u64;
     let mut failed = None;
