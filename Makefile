@@ -13,8 +13,8 @@ run: setup ## Watch this machine with the built-in rules (root), or judge the bu
 	@if $(PROGRAM) doctor --json >/dev/null 2>&1; then \
 		echo "$(PROGRAM) run    (this machine; Ctrl-C ends)"; exec $(PROGRAM) run; \
 	else \
-		echo "This machine cannot be watched by this user ($(PROGRAM) doctor tells why; as root: sudo make run)."; \
-		echo "Judging the bundled recording of an intrusion instead."; \
+		echo "This machine cannot be watched by this user ($(PROGRAM) doctor tells why)."; \
+		echo "As root: sudo $(PROGRAM) run. Judging the bundled recording of an intrusion instead."; \
 		echo "$(PROGRAM) run --source examples/web-intrusion.sf"; \
 		exec $(PROGRAM) run --source examples/web-intrusion.sf; \
 	fi
