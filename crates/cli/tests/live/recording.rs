@@ -77,12 +77,11 @@ fn assert_self_contained(file: &Path) {
         }
     }
     assert!(!is_first, "{} is empty", file.display());
-    for record in records(file, "type != P") {
+    for record in records(file, "not type in (P, LOSS, KE)") {
         assert!(
             record["proc"]["exe"]
                 .as_str()
-                .is_some_and(|exe| !exe.is_empty())
-                || record["type"] == "KE",
+                .is_some_and(|exe| !exe.is_empty()),
             "{} does not say who did this: {record}",
             file.display()
         );
