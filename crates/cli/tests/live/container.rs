@@ -12,12 +12,17 @@ use crate::program::{
 };
 
 /// A root file system of one program, and what is to be run in it.
-fn bundle(directory: &Path, busybox: &Path, command: &str) {
+fn bundle(directory: &Path, busybox: &[PathBuf], command: &str) {
     let root = directory.join("rootfs");
     for name in ["bin", "proc", "tmp"] {
         fs::create_dir_all(root.join(name)).unwrap();
     }
-    fs::copy(busybox, root.join("bin/busybox")).unwrap();
+    fs::copy(&busybox[0], root.join("bin/busybox")).unwrap();
+    for library in &busybox[1..] {
+        let place = root.join(library.strip_prefix("/").unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(library, place).unwrap();
+    }
     for name in ["sh", "cat", "sleep", "touch"] {
         symlink("busybox", root.join("bin").join(name)).unwrap();
     }
@@ -35,8 +40,8 @@ fn bundle(directory: &Path, busybox: &Path, command: &str) {
     fs::write(path, config.to_string()).unwrap();
 }
 
-/// A static busybox, as it must be where there are no libraries.
-fn busybox() -> Option<PathBuf> {
+/// Busybox and the libraries that it needs, if there is one.
+fn busybox() -> Option<Vec<PathBuf>> {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&paths)
         .map(|path| path.join("busybox"))
@@ -45,17 +50,20 @@ fn busybox() -> Option<PathBuf> {
         eprintln!("skipped: there is no busybox");
         return None;
     };
-    let root = scratch();
-    fs::copy(&found, root.path().join("busybox")).unwrap();
-    let runs = Command::new("chroot")
-        .arg(root.path())
-        .args(["/busybox", "true"])
-        .status();
-    if !runs.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: busybox is not static");
-        return None;
-    }
-    Some(found)
+    // Of a static one it says so on the other output.
+    let listed = Command::new("ldd")
+        .arg(&found)
+        .output()
+        .map(|output| text(&output.stdout));
+    let listed = listed.unwrap_or_default();
+    let libraries = listed
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'));
+    Some(
+        std::iter::once(found)
+            .chain(libraries.map(PathBuf::from))
+            .collect(),
+    )
 }
 
 /// A container that goes with the guard.
