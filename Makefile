@@ -2,13 +2,22 @@
 # Each of them sets up what it needs and asks nothing.
 
 CARGO ?= cargo
+PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/sysflow
 PATH := $(HOME)/.cargo/bin:$(PATH)
 export PATH
 
 .PHONY: run test check format lint deny bench setup setup-check install clean help
 
-run: setup ## Judge the bundled recording of an intrusion with the built-in rules
-	$(CARGO) run --release --quiet -p sysflow -- run --source examples/web-intrusion.sf
+run: setup ## Watch this machine with the built-in rules (root), or judge the bundled recording (anybody else)
+	@$(CARGO) build --release --quiet -p sysflow
+	@if $(PROGRAM) doctor --json >/dev/null 2>&1; then \
+		echo "$(PROGRAM) run    (this machine; Ctrl-C ends)"; exec $(PROGRAM) run; \
+	else \
+		echo "This machine cannot be watched by this user ($(PROGRAM) doctor tells why)."; \
+		echo "As root: sudo $(PROGRAM) run. Judging the bundled recording of an intrusion instead."; \
+		echo "$(PROGRAM) run --source examples/web-intrusion.sf"; \
+		exec $(PROGRAM) run --source examples/web-intrusion.sf; \
+	fi
 
 test: setup ## Run all tests
 	$(CARGO) test --workspace

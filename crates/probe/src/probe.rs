@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use libbpf_rs::{Map, MapCore, MapFlags, Program};
@@ -75,10 +76,14 @@ impl Probe {
         &self.loaded.missing
     }
 
-    /// Gives up all rights of the calling thread, and of threads that it starts later, but those to read maps and
-    /// other processes. To be called before other threads are started: they keep what they have.
-    pub fn drop_privileges(&self) -> Result<(), Error> {
-        crate::system::drop_privileges()
+    /// Gives up all rights of the calling thread, and of threads that it starts later, but those to read maps, files
+    /// and other processes. To be called before other threads are started, since they keep what they have, and after
+    /// the [snapshot](Self::snapshot), which needs more.
+    ///
+    /// `written` are directories and sockets that will be written to. Where one of them is closed to this user, the
+    /// right to write all the same is kept.
+    pub fn drop_privileges(&self, written: &[PathBuf]) -> Result<(), Error> {
+        crate::system::drop_privileges(written)
     }
 
     /// Tells what there was before the first event: the machine, users, threads, open descriptors.

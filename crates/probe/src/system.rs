@@ -5,6 +5,9 @@ use std::ffi::CStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use crate::error::Error;
 
@@ -27,21 +30,40 @@ pub(crate) fn measure_run_times() -> Result<OwnedFd, Error> {
 }
 
 /// Gives up all rights of the calling thread but those that reading needs: see [`crate::Probe::drop_privileges`].
-pub(crate) fn drop_privileges() -> Result<(), Error> {
-    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
-    let kept = CapabilitySet::BPF
-        | CapabilitySet::PERFMON
-        | CapabilitySet::SYS_PTRACE
-        | CapabilitySet::DAC_READ_SEARCH;
-    let sets = CapabilitySets {
-        effective: kept,
-        permitted: kept,
-        inheritable: CapabilitySet::empty(),
-    };
-    set_capabilities(None, sets).map_err(|error| Error::Read {
+pub(crate) fn drop_privileges(written: &[PathBuf]) -> Result<(), Error> {
+    let failed = |error: rustix::io::Errno| Error::Read {
         what: "give up privileges",
         reason: error.into(),
-    })
+    };
+    // Who was given single capabilities may not have all of these.
+    let held = capabilities(None).map_err(failed)?.permitted;
+    let reading =
+        held & (CapabilitySet::BPF | CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH);
+    let writing = held & CapabilitySet::DAC_OVERRIDE;
+    let keep = |effective, permitted| {
+        let sets = CapabilitySets {
+            effective,
+            permitted,
+            inheritable: CapabilitySet::empty(),
+        };
+        set_capabilities(None, sets).map_err(failed)
+    };
+    keep(reading, reading | writing)?;
+    let kept = if written.iter().all(|path| is_writable(path)) {
+        reading
+    } else {
+        reading | writing
+    };
+    keep(kept, kept)?;
+    // What is given up does not come back with a program that is run.
+    rustix::thread::set_no_new_privs(true).map_err(failed)
+}
+
+/// Whether the calling thread may write there as it is, or there is nothing yet.
+fn is_writable(path: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    let access = accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS);
+    matches!(access, Ok(()) | Err(rustix::io::Errno::NOENT))
 }
 
 /// Whether there is a process with an id.

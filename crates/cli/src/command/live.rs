@@ -70,6 +70,17 @@ fn usage() -> (Duration, u64) {
     (time, number(21) * 4096)
 }
 
+/// The most memory that this process ever had, in bytes: at the end the rings are given back already.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap_or_default();
+    let kibibytes = line.trim().trim_end_matches(" kB").parse().unwrap_or(0_u64);
+    kibibytes << 10
+}
+
 /// A line at the bottom of the terminal that tells what goes on.
 pub struct Status {
     bar: ProgressBar,
@@ -86,7 +97,6 @@ impl Status {
             let bar = ProgressBar::new_spinner();
             let style = ProgressStyle::with_template("{spinner} {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         } else {
             ProgressBar::hidden()
@@ -103,6 +113,8 @@ impl Status {
 
     /// Tells what has happened since the last time, once a second.
     pub fn pulse(&mut self, pulse: &Pulse<'_>, more: &str) {
+        // Not by a thread of its own, which would keep the rights that this one gives up.
+        self.bar.tick();
         let passed = self.told.elapsed().as_secs_f64();
         if self.bar.is_hidden() || passed < 1.0 {
             return;
@@ -139,15 +151,15 @@ impl Status {
     /// What the watching cost, and what was lost, as lines of a summary.
     pub fn describe(&self, tally: &Tally, statistics: &Statistics) -> Vec<String> {
         let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
-        let (cpu, memory) = usage();
+        let (cpu, _) = usage();
         let events = tally.system_calls;
         let mut lines = vec![format!(
-            "watched for {seconds:.1} s: {} events ({}/s) became {} records; {:.1} % of a CPU, {} MiB",
+            "watched for {seconds:.1} s: {} events ({}/s) became {} records; {:.1} % of a CPU, {} MiB at most",
             grouped(events),
             grouped((events as f64 / seconds) as u64),
             grouped(tally.total()),
             cpu.as_secs_f64() / seconds * 100.0,
-            memory >> 20,
+            most_memory() >> 20,
         )];
         let lost = statistics.lost();
         if lost > 0 {

@@ -109,9 +109,18 @@ pub fn run(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fail
         collect,
         entities: true,
         duration: arguments.watching.duration,
+        written: [&arguments.output, &arguments.socket]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
     };
-    let watched = live::watch(&options, &signals, &mut sink, |probe, _| {
+    let watched = live::watch(&options, &signals, &mut sink, |probe, took| {
         tell_missing(probe.missing_hooks(), colour);
+        if !arguments.quiet {
+            let took = took.as_secs_f64();
+            eprintln!("recording this machine, ready after {took:.1} s");
+        }
     });
     let watched = watched.map_err(|error| cannot_watch(&error))?;
     sink.finish();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sysflow_enrich::{Answer, Enricher, Settings, container_of_cgroup};
+use sysflow_enrich::{Answer, ContainerKey, Enricher, Settings, container_of_cgroup};
 use sysflow_event::raw::{NoArguments, RawArguments};
 use sysflow_event::snapshot::{Container, Snapshot};
 use sysflow_event::{Event, Observer, Operation, Phase};
@@ -11,26 +11,44 @@ use sysflow_event::{Event, Observer, Operation, Phase};
 const MOST_GROUPS: usize = 1 << 14;
 
 /// Asks about containers when they are seen first, and tells what is known of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Containers {
-    /// `None` where it could not be started: then containers are known by their ids alone.
-    enricher: Option<Enricher>,
+    enricher: State,
     seen: HashSet<Box<[u8]>>,
 }
 
+#[derive(Debug)]
+enum State {
+    /// Not started yet: what will be asked.
+    Waiting(Vec<(ContainerKey, Option<u32>)>),
+    Started(Enricher),
+    /// It could not be started: containers are known by their ids alone.
+    Failed,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Waiting(Vec::new())
+    }
+}
+
 impl Containers {
-    pub(super) fn start() -> Self {
-        Self {
-            enricher: Enricher::start(Settings::default()).ok(),
-            seen: HashSet::new(),
+    /// Begins to ask, about those that were seen before too.
+    pub(super) fn start(&mut self) {
+        let started = Enricher::start(Settings::default()).map_or(State::Failed, State::Started);
+        let before = std::mem::replace(&mut self.enricher, started);
+        if let (State::Waiting(questions), State::Started(enricher)) = (before, &self.enricher) {
+            for (key, pid) in questions {
+                enricher.look_up(key, pid);
+            }
         }
     }
 
     /// A process has these control groups, each as `controller=path` with a NUL behind it.
     fn see(&mut self, groups: &[u8], pid: i64) {
-        let Some(enricher) = &self.enricher else {
+        if matches!(self.enricher, State::Failed) {
             return;
-        };
+        }
         if groups.is_empty() || self.seen.contains(groups) {
             return;
         }
@@ -42,14 +60,22 @@ impl Containers {
             let path = group.splitn(2, |byte| *byte == b'=').nth(1)?;
             container_of_cgroup(path)
         });
-        if let Some(found) = found {
-            enricher.look_up(found.into(), u32::try_from(pid).ok());
+        let Some(found) = found else {
+            return;
+        };
+        let (key, pid) = (found.into(), u32::try_from(pid).ok());
+        match &mut self.enricher {
+            State::Waiting(questions) => questions.push((key, pid)),
+            State::Started(enricher) => {
+                enricher.look_up(key, pid);
+            }
+            State::Failed => {}
         }
     }
 
     /// Tells what has become known.
     pub(super) fn tell(&self, now: u64, observer: &mut impl Observer) {
-        let Some(enricher) = &self.enricher else {
+        let State::Started(enricher) = &self.enricher else {
             return;
         };
         while let Some(answer) = enricher.next_answer() {

@@ -4,6 +4,7 @@ mod containers;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sysflow_collect::{Collector, Config};
@@ -33,6 +34,9 @@ pub struct Options {
     pub entities: bool,
     /// For how long; until it is told to stop without this.
     pub duration: Option<Duration>,
+    /// Directories and sockets that the sink writes to: the rights that this takes are kept, all others but those
+    /// to read are given up when watching begins.
+    pub written: Vec<PathBuf>,
 }
 
 /// What has become of the watching so far.
@@ -81,14 +85,17 @@ pub fn watch<S: LiveSink>(
     let mut stream = Stream::live(options.entities);
     let taker = RefCell::new(Taker::new(&mut stream, sink));
     let mut collector = Collector::new(options.collect.clone(), Shared(&taker));
-    let mut containers = Containers::start();
+    let mut containers = Containers::default();
     probe.snapshot(&mut Looking {
         observer: &mut collector,
         containers: &mut containers,
     })?;
+    probe.drop_privileges(&options.written)?;
+    // Its thread has no more rights than the one that starts it.
+    containers.start();
     started(&probe, begin.elapsed());
 
-    let end = options.duration.map(|duration| begin + duration);
+    let end = options.duration.map(|duration| Instant::now() + duration);
     let mut pulsed = Instant::now();
     let mut events = 0_u64;
     let mut failed = None;

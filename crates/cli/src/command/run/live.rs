@@ -54,6 +54,7 @@ pub fn live(arguments: &Arguments, colour: ColourChoice) -> Result<ExitCode, Fai
         collect: arguments.capturing.config(),
         entities: false,
         duration: arguments.watching.duration,
+        written: Vec::new(),
     };
     let begin = Instant::now();
     let watched = live::watch(&options, &signals, &mut sink, |probe, took| {
