@@ -4,6 +4,7 @@
 #![allow(unreachable_pub)]
 
 mod arguments;
+mod built_in;
 mod command;
 mod output;
 

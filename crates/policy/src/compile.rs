@@ -216,6 +216,7 @@ impl Compiler {
                 all => format!("because of which `{}` are {verb}", all.join("`, `")),
             };
             let problem = &mut problems[index];
+            problem.leaves_out.clone_from(&rules);
             problem
                 .notes
                 .push(format!("in macro `{macro_name}`, {consequence}"));
@@ -506,6 +507,8 @@ impl Compiler {
                 problem = problem.note(format!("in {kind} `{name}`, which is {verb}"));
                 if skips {
                     skip(&mut problem);
+                } else if *kind == "rule" {
+                    problem = problem.leaving_out(name);
                 }
             }
             Owner::Macro(name) => {

@@ -252,7 +252,10 @@ fn compile_rule<V: View>(
                 ", which is skipped"
             }
         };
-        let problem = problem.note(format!("in rule `{name}`{note}"));
+        let mut problem = problem.note(format!("in rule `{name}`{note}"));
+        if is_error && !skips {
+            problem = problem.leaving_out(name);
+        }
         compiler.problems.push(problem.about("rule", name));
     }
     let kinds = prefilter::<V>(&item, &mut compiler.problems);

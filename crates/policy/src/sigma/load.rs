@@ -381,9 +381,11 @@ impl Sources<'_> {
         {
             let message = format!("the taxonomy `{taxonomy}` is not that of the mapping");
             let problem = Diagnostic::error(Code::Unsupported, rule.item.name.span, message);
-            compiler
-                .problems
-                .push(problem.note(format!("in rule `{title}`, which is left out")));
+            compiler.problems.push(
+                problem
+                    .leaving_out(&title)
+                    .note(format!("in rule `{title}`, which is left out")),
+            );
             return None;
         }
         let condition = self.log_source(log_source, compiler)?;
