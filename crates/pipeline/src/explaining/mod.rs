@@ -248,9 +248,15 @@ impl<'r> Explainer<'r> {
             self.answer.explained = vec![self.explain(set, view, seen(), verdict)];
             return ControlFlow::Break(());
         }
-        let near = set.closeness(self.id, None, &mut self.evaluator, view);
         let before = self.answer.explained.first();
-        let is_nearer = |near: f64| before.is_none_or(|before| before.closeness < near);
+        // What the rule is asked about is nearer than what can never match it.
+        let is_asked = |verdict| verdict != Verdict::NotAsked;
+        let rank = before.map(|before| (is_asked(before.verdict), before.closeness));
+        if rank.is_some_and(|(known, _)| known && !is_asked(verdict)) {
+            return ControlFlow::Continue(());
+        }
+        let near = set.closeness(self.id, None, &mut self.evaluator, view);
+        let is_nearer = |near: f64| rank.is_none_or(|rank| rank < (is_asked(verdict), near));
         if near.is_some_and(is_nearer) {
             self.answer.explained = vec![self.explain(set, view, seen(), verdict)];
         }

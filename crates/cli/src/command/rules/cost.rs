@@ -131,7 +131,8 @@ fn tell(costs: &Costs, top: Option<usize>, paint: Paint, out: &mut Vec<u8>) -> s
     };
     let measured = format!(
         "Measured after a warm-up, {passes} of each kind. Shares are of the sum of all rules alone ({REPEATS} times in a \
-         row, data warm); together, equal checks are made once, and the memory of rules over several observations counts."
+         row, data warm); together, equal checks are made once, and looking up \
+         which rules are to be asked and remembering earlier observations count too."
     );
     writeln!(out, "{}", paint.text(&measured, "2"))
 }
