@@ -371,3 +371,29 @@ fn alerts_that_are_gained_and_lost_are_told() {
     let missing = diff(&old, "no-such-file", &[]);
     assert_eq!(missing.status.code(), Some(2));
 }
+
+#[test]
+fn sigma_rules_are_explained_by_their_searches() {
+    let (_guard, path) = rules(
+        "title: Shell of a web server
+logsource: {product: linux, category: process_creation}
+detection:
+  shell: {Image|endswith: [/sh, /bash]}
+  parent: {ParentImage|endswith: /node}
+  other: {CommandLine|contains: no-such-text}
+  condition: shell and parent and not other
+",
+    );
+    let told = text(&explain("Shell of a web server", &path, &[]).stdout);
+    for part in [
+        "the first that matches",
+        "✓ shell:",
+        "✓ Image|endswith: /sh, /bash  [",
+        "✓ ParentImage|endswith: /node",
+        "✓ not",
+        "✗ CommandLine|contains: no-such-text",
+        "log source process_creation",
+    ] {
+        assert!(told.contains(part), "not told: {part}\n{told}");
+    }
+}
