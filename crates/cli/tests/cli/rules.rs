@@ -179,11 +179,11 @@ fn a_sequence_tells_which_step_is_missing() {
     // As many programs as the recording runs in that container.
     let runs = ["-f", "sf.opflags = EXEC and sf.container.id = 5e2a91c07b3d"];
     let recording = recording();
-    let columns = ["--json", "-c", "sf.proc.exe"];
+    let columns = ["--json", "-c", "proc.exe"];
     let records = sysflow(&[&["print", &recording], &runs[..], &columns[..]].concat());
     let mut programs: Vec<String> = json_lines(&records.stdout)
         .iter()
-        .map(|record| record["sf.proc.exe"].to_string())
+        .map(|record| record["proc.exe"].to_string())
         .collect();
     programs.sort();
     programs.dedup();
