@@ -86,13 +86,14 @@ impl RuleLoading {
             select(false, Selector::Name("*".to_owned()));
         }
         for (enable, tags) in [(true, &self.tag), (false, &self.no_tag)] {
-            tags.iter()
-                .for_each(|tag| select(enable, Selector::Tag(tag.clone())));
+            for tag in tags {
+                select(enable, Selector::Tag(tag.clone()));
+            }
         }
         for (enable, names) in [(false, &self.disable), (true, &self.enable)] {
-            names
-                .iter()
-                .for_each(|name| select(enable, Selector::Name(name.clone())));
+            for name in names {
+                select(enable, Selector::Name(name.clone()));
+            }
         }
         Ok(options)
     }

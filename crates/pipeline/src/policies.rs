@@ -169,11 +169,11 @@ fn on_both(
     records: &RecordRules,
 ) -> Diagnostics {
     let spans = |problems: &Diagnostics| -> HashSet<(Span, Code)> {
-        let (hints, list) = (problems.hints(), problems.iter());
-        let all = list.chain(hints.iter());
+        let hints = problems.hints();
+        let all = problems.iter().chain(hints.iter());
         all.map(|problem| (problem.span(), problem.code)).collect()
     };
-    let (of_records, of_events) = (spans(on_records), spans(on_events));
+    let (places_on_records, places_on_events) = (spans(on_records), spans(on_events));
     // Where rules run: only that view's word counts.
     let events_names = names(events);
     let records_names = names(records);
@@ -194,11 +194,11 @@ fn on_both(
         }
     };
     let mut problems = on_events.clone();
-    problems.retain(|problem| wanted(problem, &of_records, &events_names));
-    problems.retain_hints(|hint| wanted(hint, &of_records, &events_names));
+    problems.retain(|problem| wanted(problem, &places_on_records, &events_names));
+    problems.retain_hints(|hint| wanted(hint, &places_on_records, &events_names));
     problems.adopt(on_records, |problem| {
-        let is_common = of_events.contains(&(problem.span(), problem.code));
-        !is_common && wanted(problem, &of_events, &records_names)
+        let is_common = places_on_events.contains(&(problem.span(), problem.code));
+        !is_common && wanted(problem, &places_on_events, &records_names)
     });
     problems
 }

@@ -115,10 +115,10 @@ impl<'r> Explainer<'r> {
     /// An explainer of the rule of a name, if it runs. The rules are loaded with
     /// [`LoadOptions::explain`](sysflow_policy::LoadOptions::explain).
     pub fn new(rules: &'r Rules, name: &str, choice: Choice) -> Option<Self> {
-        let explainer = Self::of(rules, &rules.events, name, true, choice);
-        match explainer {
-            Ok(explainer) => Some(explainer),
-            Err(choice) => Self::of(rules, &rules.records, name, false, choice).ok(),
+        if Self::is_on_events(rules, name)? {
+            Self::of(rules, &rules.events, name, true, choice)
+        } else {
+            Self::of(rules, &rules.records, name, false, choice)
         }
     }
 
@@ -128,13 +128,11 @@ impl<'r> Explainer<'r> {
         name: &str,
         is_on_events: bool,
         choice: Choice,
-    ) -> Result<Self, Choice> {
+    ) -> Option<Self> {
         let mut all = set.rules().iter();
-        let Some(place) = all.position(|rule| rule.enabled && rule.name == name) else {
-            return Err(choice);
-        };
+        let place = all.position(|rule| rule.enabled && rule.name == name)?;
         let (id, rule) = (RuleId(place as u32), &set.rules()[place]);
-        Ok(Self {
+        Some(Self {
             rules,
             is_on_events,
             id,

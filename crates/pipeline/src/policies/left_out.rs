@@ -35,10 +35,8 @@ pub struct Reason {
 impl Reason {
     fn new(view: &'static str, problems: &Diagnostics, problem: &Diagnostic, file: &str) -> Self {
         // What Sigma's names stand for is in the mapping; what asks for it is in the rule.
-        let in_rule = problem.labels.iter().map(|label| label.span);
-        let span = in_rule
-            .filter(|span| problems.file_name(*span) == file)
-            .last();
+        let mut spans = problem.labels.iter().map(|label| label.span);
+        let span = spans.rfind(|span| problems.file_name(*span) == file);
         let span = span.unwrap_or_else(|| problem.span());
         Self {
             view,

@@ -143,13 +143,13 @@ fn tell(
             }
         }
     }
-    let [old, new, gained, lost, changed] = sums(changes);
-    if gained + lost + changed == 0 {
+    let [old, new, gained, lost, different] = sums(changes);
+    if gained + lost + different == 0 {
         return writeln!(out, "no difference: {} each", count(old, "alert"));
     }
     writeln!(
         out,
-        "{} before, {} now: {gained} gained, {lost} lost, {changed} changed",
+        "{} before, {} now: {gained} gained, {lost} lost, {different} changed",
         count(old, "alert"),
         count(new, "alert"),
     )
@@ -182,13 +182,13 @@ fn as_json(changes: &BTreeMap<String, Change>, views: ViewsOf<'_>) -> Value {
             "examples": examples.collect::<Vec<_>>(),
         })
     });
-    let [old, new, gained, lost, changed] = sums(changes);
+    let [old, new, gained, lost, different] = sums(changes);
     json!({
         "rules": rules.collect::<Vec<_>>(),
         "old": old,
         "new": new,
         "gained": gained,
         "lost": lost,
-        "changed": changed,
+        "changed": different,
     })
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sysflow_field::{KindSet, View};
 use sysflow_pipeline::inputs;
 use sysflow_pipeline::policies::{Coverage, Covered, Reason, Rules, Views};
-use sysflow_policy::{Dialect, Rule, RuleSet};
+use sysflow_policy::{Dialect, Priority, Rule, RuleSet};
 
 use super::{Files, ViewName, read};
 use crate::arguments::{ColourChoice, terminal_width};
@@ -98,7 +98,7 @@ fn cover(rules: &Rules, views: Views, json: bool, out: &mut Vec<u8>) -> std::io:
                 "rule": covered.name,
                 "file": covered.file,
                 "line": covered.position.line,
-                "priority": covered.priority.map(|priority| priority.name()),
+                "priority": covered.priority.map(Priority::name),
                 "state": state,
                 "view": view,
                 "reasons": reasons.iter().map(reason_as_json).collect::<Vec<_>>(),

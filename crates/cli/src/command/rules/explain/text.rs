@@ -60,16 +60,14 @@ pub fn answer(answer: &Answer, is_chosen: bool, paint: Paint, out: &mut Vec<u8>)
 
 fn one(explained: &Explained, condition: &str, paint: Paint, out: &mut Vec<u8>) -> io::Result<()> {
     writeln!(out, "  {}", happened(&explained.seen))?;
-    match &explained.explanation {
-        Some(explanation) => tree(explanation, 4, paint, out),
-        None => {
-            writeln!(out, "    the parts of this rule cannot be told apart:")?;
-            for line in condition.lines() {
-                writeln!(out, "      {}", plain(line))?;
-            }
-            Ok(())
-        }
+    if let Some(explanation) = &explained.explanation {
+        return tree(explanation, 4, paint, out);
     }
+    writeln!(out, "    the parts of this rule cannot be told apart:")?;
+    for line in condition.lines() {
+        writeln!(out, "      {}", plain(line))?;
+    }
+    Ok(())
 }
 
 fn happened(seen: &Seen) -> String {
