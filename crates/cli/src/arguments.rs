@@ -11,7 +11,7 @@ use sysflow_pipeline::inputs::{self, Input};
 use sysflow_pipeline::policies::{self, Views};
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream;
-use sysflow_policy::{Condition, Evaluator, LoadOptions};
+use sysflow_policy::{Condition, Evaluator, LoadOptions, Matching, Selection, Selector};
 use sysflow_record::container::{Codec, DEFAULT_BLOCK_SIZE, WriteOptions};
 use sysflow_record::entity::Joined;
 use sysflow_record::{CLASSIC_VERSION, NATIVE_VERSION};
@@ -41,19 +41,61 @@ impl ColourChoice {
     }
 }
 
-/// What the names of Sigma rules mean.
+/// How rules are loaded, and which of them count.
 #[derive(Debug, Args)]
-pub struct SigmaConfig {
+#[command(next_help_heading = "Choice of rules")]
+pub struct RuleLoading {
     /// Names of fields and kinds of data for Sigma rules, in place of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub sigma_config: Option<PathBuf>,
+
+    /// Of the rules that match one observation only the first counts, in the order of files and lines
+    #[arg(long)]
+    first_match: bool,
+
+    /// Only rules with one of these tags
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+
+    /// No rules with one of these tags
+    #[arg(long, value_name = "TAG")]
+    no_tag: Vec<String>,
+
+    /// Switch rules off by name, in which * stands for any text
+    #[arg(long, value_name = "NAME")]
+    disable: Vec<String>,
+
+    /// Switch rules on by name, after all that switches off, also those that their files switch off
+    #[arg(long, value_name = "NAME")]
+    enable: Vec<String>,
 }
 
-impl SigmaConfig {
+/// The same, by the name of its first option.
+pub type SigmaConfig = RuleLoading;
+
+impl RuleLoading {
     /// How to load rules.
     pub fn options(&self) -> anyhow::Result<LoadOptions> {
-        policies::with_sigma_mapping(self.sigma_config.as_deref())
-            .context("cannot load the names of Sigma rules")
+        let mut options = policies::with_sigma_mapping(self.sigma_config.as_deref())
+            .context("cannot load the names of Sigma rules")?;
+        if self.first_match {
+            options.matching = Matching::First;
+        }
+        let mut select = |enable, rules| options.selection.push(Selection { enable, rules });
+        if !self.tag.is_empty() {
+            select(false, Selector::Name("*".to_owned()));
+        }
+        for (enable, tags) in [(true, &self.tag), (false, &self.no_tag)] {
+            for tag in tags {
+                select(enable, Selector::Tag(tag.clone()));
+            }
+        }
+        for (enable, names) in [(false, &self.disable), (true, &self.enable)] {
+            for name in names {
+                select(enable, Selector::Name(name.clone()));
+            }
+        }
+        Ok(options)
     }
 }
 
@@ -358,7 +400,8 @@ pub fn parse_filter(
     })
 }
 
-fn parse<V: View>(text: &str, colour: ColourChoice) -> anyhow::Result<Condition<V>> {
+/// Compiles the condition of `--filter`; what is wrong with it is told.
+pub fn parse<V: View>(text: &str, colour: ColourChoice) -> anyhow::Result<Condition<V>> {
     let styled = colour.wanted(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     match Condition::parse(text) {
         Ok(condition) => {

@@ -141,7 +141,7 @@ impl Encoder {
 }
 
 /// Text that cannot move the cursor or change colours.
-pub(crate) fn printable(text: &[u8]) -> String {
+pub fn printable(text: &[u8]) -> String {
     String::from_utf8_lossy(text)
         .chars()
         .map(|char| if char.is_control() { '\u{fffd}' } else { char })

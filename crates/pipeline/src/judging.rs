@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use sysflow_field::View;
-use sysflow_policy::stateful::{Correlator, Limits, RuleState, StatefulAlert, StepId};
+use sysflow_policy::stateful::{Correlator, Limits, Progress, RuleState, StatefulAlert, StepId};
 use sysflow_policy::{Evaluator, Outcome, RuleId, RuleSet};
 
 /// What rules of one set need to judge one observation after the other.
@@ -55,6 +55,17 @@ impl Judgement {
         view: &V,
         time: i64,
     ) -> (Outcome, &[Match]) {
+        self.judge_each(rules, view, time, |_, _| {})
+    }
+
+    /// The same, and tells `on_steps` which steps (from 0) of which rules the observation takes.
+    pub fn judge_each<V: View>(
+        &mut self,
+        rules: &RuleSet<V>,
+        view: &V,
+        time: i64,
+        on_steps: impl FnMut(RuleId, &[usize]),
+    ) -> (Outcome, &[Match]) {
         let Self {
             evaluator,
             correlator,
@@ -68,16 +79,28 @@ impl Judgement {
             steps.clear();
             evaluator.steps(rules, view, |step| steps.push(step));
             if !steps.is_empty() {
-                correlator.observe(rules, view, time, steps, |alert| {
+                let on_alert = |alert: StatefulAlert<'_>| {
                     let led = Some(Led::to(&alert));
                     matches.push(Match {
                         rule: alert.rule,
                         led,
                     });
-                });
+                };
+                correlator.observe_each(rules, view, time, steps, on_steps, on_alert);
             }
         }
         (outcome, matches)
+    }
+
+    /// How far a rule that remembers has come with the values that an observation has in its keys.
+    pub fn progress<V: View>(
+        &self,
+        rules: &RuleSet<V>,
+        rule: RuleId,
+        view: &V,
+        time: i64,
+    ) -> Option<Progress> {
+        self.correlator.progress(rules, rule, view, time)
     }
 
     /// What the rules that remember have come to.

@@ -6,6 +6,9 @@
 //! - [`policies`]: the rules that a user names: files and directories.
 //! - [`judging`]: what rules make of one observation after the other.
 //! - [`rule_tests`]: tests of rules, run with a story or a recording.
+//! - [`explaining`]: why a rule is true or false of what happened.
+//! - [`costing`]: what each rule costs.
+//! - [`comparing`]: what other rules would have told.
 //! - [`recorder`]: recordings of a live system, one file after the other.
 //! - [`reload`]: rule files that change while they are in use.
 //! - [`signals`]: when to stop, when to read files again.
@@ -13,6 +16,9 @@
 //! - [`tally`]: what a stream held, for summaries.
 //! - [`progress`]: a bar for people who wait.
 
+pub mod comparing;
+pub mod costing;
+pub mod explaining;
 pub mod inputs;
 pub mod judging;
 #[cfg(feature = "live")]

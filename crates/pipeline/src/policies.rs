@@ -8,12 +8,20 @@ use std::path::{Path, PathBuf};
 use sysflow_collect::EventView;
 use sysflow_field::View;
 use sysflow_policy::{
-    Diagnostic, Diagnostics, FailedRule, LoadOptions, Position, Rule, RuleSet, Severity, SourceFile,
+    Code, Counts, Diagnostic, Diagnostics, FailedRule, LoadOptions, Position, Rule, RuleSet,
+    Severity, SourceFile, Span,
 };
 use sysflow_record::entity::Joined;
 use thiserror::Error;
 
+use crate::inputs::Input;
 use crate::rule_tests::TestFile;
+
+mod coverage;
+mod left_out;
+
+pub use coverage::{Coverage, Covered};
+pub use left_out::{LeftOut, Reason};
 
 /// Rules over records.
 pub type RecordRules = RuleSet<Joined<'static>>;
@@ -32,6 +40,18 @@ pub enum Views {
     Both,
 }
 
+impl Views {
+    /// What inputs let rules see. Standard input may hold a capture.
+    pub fn of(inputs: &[Input]) -> Self {
+        let recording = |input: &Input| matches!(input, Input::File(_)) && !input.is_capture();
+        if inputs.iter().all(recording) {
+            Self::Records
+        } else {
+            Self::Both
+        }
+    }
+}
+
 /// Rules, each on the view that can answer it. Where both can, operations are asked: they come first, and
 /// tell more.
 #[derive(Debug)]
@@ -42,10 +62,16 @@ pub struct Rules {
     pub events: EventRules,
     /// What is wrong with the rules, as far as it keeps them from running on these views.
     pub problems: Diagnostics,
-    /// Rules that no single view can answer, though each part of them is answered by one.
-    pub torn: Vec<FailedRule>,
+    /// Rules of which each view lacks a field, and neither holds all. Nothing of it is in `problems`.
+    pub torn: Vec<LeftOut>,
+    /// All rules that do not run, with what each view has against them.
+    pub left_out: Vec<LeftOut>,
     /// How many rules the files hold.
     pub count: usize,
+    /// How many items the files hold.
+    pub counts: Counts,
+    /// What is wrong on operations, or on the only view there is: this is what Falco would look at.
+    pub as_falco: Diagnostics,
 }
 
 impl Rules {
@@ -57,9 +83,12 @@ impl Rules {
                 let (records, problems) = RecordRules::load(files, options);
                 Self {
                     count: records.counts().rules,
+                    counts: records.counts(),
                     events: RuleSet::load(Vec::new(), options).0,
                     torn: Vec::new(),
+                    left_out: alone(&records, &problems),
                     records,
+                    as_falco: problems.clone(),
                     problems,
                 }
             }
@@ -67,9 +96,12 @@ impl Rules {
                 let (events, problems) = EventRules::load(files, options);
                 Self {
                     count: events.counts().rules,
+                    counts: events.counts(),
                     records: empty(),
                     torn: Vec::new(),
+                    left_out: alone(&events, &problems),
                     events,
+                    as_falco: problems.clone(),
                     problems,
                 }
             }
@@ -79,7 +111,7 @@ impl Rules {
 
     fn divided(files: Vec<SourceFile>, options: &LoadOptions) -> Self {
         let (mut records, on_records) = RecordRules::load(files.clone(), options);
-        let (mut events, mut problems) = EventRules::load(files, options);
+        let (mut events, on_events) = EventRules::load(files, options);
         // A rule that only another rule is to hear of stays with that one.
         let unheard: HashSet<Place> = silent(&records).map(place).collect();
         events.retain(|rule| rule.silent || !unheard.contains(&place(rule)));
@@ -87,25 +119,28 @@ impl Rules {
         let taken: HashSet<Place> = running.map(place).collect();
         records.retain(|rule| !taken.contains(&place(rule)));
 
-        let lost = |failed: &&FailedRule| {
-            let same = |other: &FailedRule| other == *failed;
-            records.failed().iter().any(same)
-        };
-        let lost = events.failed().iter().filter(lost);
-        let elsewhere: HashSet<_> = on_records.iter().map(Diagnostic::span).collect();
-        problems.retain(|problem| elsewhere.contains(&problem.span()));
-        let explained = |failed: &FailedRule| {
-            let name = format!("`{}`", failed.name);
-            let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
-            errors.any(|problem| problem.notes.iter().any(|note| note.contains(&name)))
-        };
-        let torn = lost.filter(|failed| !explained(failed)).cloned().collect();
+        let views = [
+            (Joined::catalogue().source, &on_records),
+            (EventView::catalogue().source, &on_events),
+        ];
+        let lost: HashSet<(&str, Position)> = records.failed().iter().map(failed_place).collect();
+        let lost = events
+            .failed()
+            .iter()
+            .filter(|failed| lost.contains(&failed_place(failed)));
+        let left_out: Vec<LeftOut> = lost.map(|failed| LeftOut::new(failed, &views)).collect();
+        let lost: HashSet<&str> = left_out.iter().map(|rule| rule.name.as_str()).collect();
+        let problems = on_both(&on_records, &on_events, &lost, &events, &records);
+        let is_torn = |rule: &&LeftOut| problems.leaving_out(&rule.name).next().is_none();
         Self {
             count: events.counts().rules,
-            torn,
+            counts: events.counts(),
+            torn: left_out.iter().filter(is_torn).cloned().collect(),
+            left_out,
             records,
             events,
             problems,
+            as_falco: on_events,
         }
     }
 
@@ -115,6 +150,67 @@ impl Rules {
         let events = self.events.rules().iter().filter(|rule| rule.enabled);
         records.count() + events.count()
     }
+}
+
+/// What a view alone has against rules.
+fn alone<V: View>(rules: &RuleSet<V>, problems: &Diagnostics) -> Vec<LeftOut> {
+    let views = [(V::catalogue().source, problems)];
+    let failed = rules.failed().iter();
+    failed.map(|failed| LeftOut::new(failed, &views)).collect()
+}
+
+/// What is wrong whichever view a rule is asked of, and what the view on which it runs has to say of it. `lost`
+/// are the rules that run on neither.
+fn on_both(
+    on_records: &Diagnostics,
+    on_events: &Diagnostics,
+    lost: &HashSet<&str>,
+    events: &EventRules,
+    records: &RecordRules,
+) -> Diagnostics {
+    let spans = |problems: &Diagnostics| -> HashSet<(Span, Code)> {
+        let hints = problems.hints();
+        let all = problems.iter().chain(hints.iter());
+        all.map(|problem| (problem.span(), problem.code)).collect()
+    };
+    let (places_on_records, places_on_events) = (spans(on_records), spans(on_events));
+    // Where rules run: only that view's word counts.
+    let events_names = names(events);
+    let records_names = names(records);
+    let wanted = |problem: &Diagnostic, others: &HashSet<(Span, Code)>, own: &HashSet<&str>| {
+        let is_common = others.contains(&(problem.span(), problem.code));
+        if problem.severity == Severity::Error {
+            let mut left_out = problem.leaves_out.iter();
+            let keeps_one_out = left_out.any(|name| lost.contains(name.as_str()));
+            return if problem.leaves_out.is_empty() {
+                is_common
+            } else {
+                keeps_one_out && (is_common || !left_out::is_missing_field(problem.code))
+            };
+        }
+        match problem.subject() {
+            Some(("rule", name)) => own.contains(name),
+            _ => is_common,
+        }
+    };
+    let mut problems = on_events.clone();
+    problems.retain(|problem| wanted(problem, &places_on_records, &events_names));
+    problems.retain_hints(|hint| wanted(hint, &places_on_records, &events_names));
+    problems.adopt(on_records, |problem| {
+        let is_common = places_on_events.contains(&(problem.span(), problem.code));
+        !is_common && wanted(problem, &places_on_events, &records_names)
+    });
+    problems
+}
+
+/// The names of the rules that run.
+fn names<V: View>(rules: &RuleSet<V>) -> HashSet<&str> {
+    let running = rules.rules().iter().filter(|rule| rule.enabled);
+    running.map(|rule| rule.name.as_str()).collect()
+}
+
+fn failed_place(rule: &FailedRule) -> (&str, Position) {
+    (&rule.file, rule.position)
 }
 
 /// Rules that tell nothing by themselves.

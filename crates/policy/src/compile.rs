@@ -19,7 +19,7 @@ use crate::macros::{MacroState, Macros};
 use crate::made;
 use crate::names::Place;
 use crate::parser;
-use crate::program::{Builder, MAX_DEPTH, NodeId};
+use crate::program::{Builder, MAX_DEPTH, Node, NodeId};
 use crate::source::{MappedText, Span};
 use crate::splice::{Spliced, TextLists};
 
@@ -96,6 +96,8 @@ pub(crate) struct Compiler {
     texts: Option<TextLists>,
     /// Whether conditions are kept as they are written, to be explained.
     pub(crate) traces: bool,
+    /// What parts of the program stand for that no condition text says: those of Sigma rules.
+    told: HashMap<NodeId, Arc<Trace>, RandomState>,
     /// Constants by name.
     pub(crate) constants: Vec<(String, String)>,
     level: usize,
@@ -145,9 +147,49 @@ impl Compiler {
             fallout: HashMap::default(),
             texts: None,
             traces: false,
+            told: HashMap::default(),
             constants: Vec::new(),
             level: 0,
         }
+    }
+
+    /// Keeps what a part of the program stands for, if rules are to be explained.
+    pub(crate) fn tell(&mut self, node: NodeId, trace: impl FnOnce(&Self) -> Trace) {
+        if self.traces {
+            // Otherwise it could be dissolved in what it is a part of.
+            self.builder.keep(node);
+            let trace = trace(self).into();
+            self.told.insert(node, trace);
+        }
+    }
+
+    /// What a part of the program stands for: as it was told, else by its shape.
+    pub(crate) fn trace_of(&self, node: NodeId) -> Arc<Trace> {
+        if let Some(told) = self.told.get(&node) {
+            return Arc::clone(told);
+        }
+        let of = |parts: &[NodeId]| parts.iter().map(|part| self.trace_of(*part)).collect();
+        let trace = match self.builder.node(node) {
+            Node::All(parts) => Trace::All(of(parts)),
+            Node::Any(parts) => Trace::Any(of(parts)),
+            Node::Not(inner) => Trace::Not(self.trace_of(*inner)),
+            Node::Constant(_) | Node::Test(_) | Node::One(_) => Trace::Check {
+                node,
+                text: match self.builder.node(node) {
+                    Node::Constant(value) => format!("always {value}"),
+                    Node::One(_) => "exactly one of several checks".to_owned(),
+                    _ => "a check".to_owned(),
+                },
+                span: Span::default(),
+            },
+        };
+        trace.into()
+    }
+
+    /// Whether a part of the program has a name.
+    pub(crate) fn is_named(&self, node: NodeId) -> bool {
+        let told = self.told.get(&node);
+        told.is_some_and(|told| matches!(**told, Trace::Macro { .. }))
     }
 
     /// Compiles the condition of a rule or a drop, or one that stands alone.
@@ -216,6 +258,7 @@ impl Compiler {
                 all => format!("because of which `{}` are {verb}", all.join("`, `")),
             };
             let problem = &mut problems[index];
+            problem.leaves_out.clone_from(&rules);
             problem
                 .notes
                 .push(format!("in macro `{macro_name}`, {consequence}"));
@@ -506,6 +549,8 @@ impl Compiler {
                 problem = problem.note(format!("in {kind} `{name}`, which is {verb}"));
                 if skips {
                     skip(&mut problem);
+                } else if *kind == "rule" {
+                    problem = problem.leaving_out(name);
                 }
             }
             Owner::Macro(name) => {

@@ -202,6 +202,8 @@ pub struct Diagnostic {
     pub help: Vec<String>,
     /// What Falco calls it, if it is something that Falco complains about.
     pub falco: Option<FalcoCode>,
+    /// The names of the rules that are left out because of it.
+    pub leaves_out: Vec<String>,
     /// Type and name of the item that it is about.
     pub(crate) item: (&'static str, String),
     pub(crate) stage: Stage,
@@ -235,6 +237,7 @@ impl Diagnostic {
             notes: Vec::new(),
             help: Vec::new(),
             falco: code.falco(severity),
+            leaves_out: Vec::new(),
             item: ("", String::new()),
             stage: Stage::Read,
             number: 0,
@@ -262,6 +265,21 @@ impl Diagnostic {
             self.item = (kind, name.to_owned());
         }
         self
+    }
+
+    /// Says that a rule is left out because of it.
+    #[must_use]
+    pub(crate) fn leaving_out(mut self, rule: &str) -> Self {
+        if self.severity == Severity::Error {
+            self.leaves_out.push(rule.to_owned());
+        }
+        self
+    }
+
+    /// Type (`rule`, `macro`, `list`, …) and name of the item that it is about, where that is known.
+    pub fn subject(&self) -> Option<(&str, &str)> {
+        let (kind, name) = &self.item;
+        (!kind.is_empty()).then_some((kind, name.as_str()))
     }
 
     /// When Falco finds it, among all.
@@ -454,6 +472,50 @@ impl Diagnostics {
     /// Leaves out the problems that are not `wanted`.
     pub fn retain(&mut self, wanted: impl FnMut(&Diagnostic) -> bool) {
         self.list.retain(wanted);
+    }
+
+    /// Leaves out the hints that are not `wanted`.
+    pub fn retain_hints(&mut self, wanted: impl FnMut(&Diagnostic) -> bool) {
+        self.hints.retain(wanted);
+    }
+
+    /// Adds those problems and hints of another load of the same files that are `wanted` and not there yet.
+    pub fn adopt(&mut self, other: &Self, mut wanted: impl FnMut(&Diagnostic) -> bool) {
+        let mut files = self.sources.files().to_vec();
+        for (from, to) in [
+            (&other.list, &mut self.list),
+            (&other.hints, &mut self.hints),
+        ] {
+            for diagnostic in from.iter().filter(|diagnostic| wanted(diagnostic)) {
+                let mut moved = diagnostic.clone();
+                for label in &mut moved.labels {
+                    // The mapping of Sigma's names, behind the rule files, may be another one.
+                    if let Some(file) = other.sources.files().get(label.span.file as usize) {
+                        let known = files.iter().position(|known| known == file);
+                        let number = known.unwrap_or_else(|| {
+                            files.push(file.clone());
+                            files.len() - 1
+                        });
+                        label.span.file = number as u32;
+                    }
+                }
+                let same = |known: &Diagnostic| {
+                    (known.code, known.span(), &known.message)
+                        == (moved.code, moved.span(), &moved.message)
+                };
+                if !to.iter().any(same) {
+                    to.push(moved);
+                }
+            }
+            to.sort_by_key(|diagnostic| (diagnostic.span().file, diagnostic.span().start));
+        }
+        self.sources = Sources::new(files);
+    }
+
+    /// The errors because of which a rule is left out.
+    pub fn leaving_out<'d>(&'d self, rule: &'d str) -> impl Iterator<Item = &'d Diagnostic> {
+        let names = move |d: &&Diagnostic| d.leaves_out.iter().any(|name| name == rule);
+        self.list.iter().filter(names)
     }
 
     /// How many errors there are.

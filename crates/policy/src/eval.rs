@@ -128,6 +128,29 @@ impl Evaluator {
         Some((holds, checks))
     }
 
+    /// Whether the condition of one rule is true of an observation, without regard to the index: a call costs
+    /// what the condition costs, and nothing else. Of a sequence it is true if any step is. `None` if there is
+    /// no such rule.
+    pub fn alone<V: View>(&mut self, set: &RuleSet<V>, id: RuleId, view: &V) -> Option<bool> {
+        let root = *set.rule_roots.get(id.0 as usize)?;
+        self.begin(&set.program);
+        Some(self.holds(&set.program, root, view))
+    }
+
+    /// The same, with the number of checks that were made. A check that is needed twice is made once.
+    pub fn counted_alone<V: View>(
+        &mut self,
+        set: &RuleSet<V>,
+        id: RuleId,
+        view: &V,
+    ) -> Option<(bool, u64)> {
+        let root = *set.rule_roots.get(id.0 as usize)?;
+        self.begin(&set.program);
+        let mut checks = 0;
+        let holds = self.answer(&set.program, root, view, &mut |()| checks += 1);
+        Some((holds, checks))
+    }
+
     /// Bytes that are kept for evaluation.
     #[cfg(test)]
     pub(crate) fn memory_size(&self) -> usize {

@@ -128,6 +128,65 @@ impl<V: View> RuleSet<V> {
     }
 }
 
+impl<V: View> RuleSet<V> {
+    /// How near an observation comes to a rule: 1 if it matches, else the share of parts that are true, where
+    /// a part that is made of parts counts for the share of its own. With `step` it is about one step of a
+    /// sequence. `None` where [`RuleSet::explain`] has nothing to say.
+    pub fn closeness(
+        &self,
+        id: RuleId,
+        step: Option<usize>,
+        evaluator: &mut Evaluator,
+        view: &V,
+    ) -> Option<f64> {
+        let mut trace = self.traces.get(id.0 as usize)?.as_deref()?;
+        if let (Some(step), Trace::Any(steps)) = (step, trace) {
+            trace = steps.get(step)?;
+        }
+        evaluator.begin(&self.program);
+        let mut left = MOST_PARTS;
+        let mut holds = |node| evaluator.holds(&self.program, node, view);
+        Some(trace.closeness(&mut holds, true, &mut left))
+    }
+}
+
+impl Trace {
+    /// How nearly it is as `wanted`, from 0 to 1.
+    fn closeness(
+        &self,
+        holds: &mut impl FnMut(NodeId) -> bool,
+        wanted: bool,
+        left: &mut usize,
+    ) -> f64 {
+        *left = left.saturating_sub(1);
+        match self {
+            Self::Not(inner) => inner.closeness(holds, !wanted, left),
+            Self::Check { node, .. } => f64::from(u8::from(holds(*node) == wanted)),
+            Self::Macro { node, inner, .. } => {
+                if *left == 0 || holds(*node) == wanted {
+                    return f64::from(u8::from(holds(*node) == wanted));
+                }
+                inner.closeness(holds, wanted, left)
+            }
+            // That not all are true takes one that is false.
+            Self::All(parts) | Self::Any(parts) => {
+                let all = matches!(self, Self::All(_)) == wanted;
+                let (mut sum, mut most) = (0.0, 0.0_f64);
+                for part in parts {
+                    let near = part.closeness(holds, wanted, left);
+                    sum += near;
+                    most = most.max(near);
+                }
+                if all {
+                    sum / parts.len().max(1) as f64
+                } else {
+                    most
+                }
+            }
+        }
+    }
+}
+
 /// Parts that are shown: macros that use macros can be endless.
 const MOST_PARTS: usize = 50_000;
 
@@ -242,6 +301,24 @@ fn found<V: View>(program: &Program, check: NodeId, view: &V) -> Vec<Found> {
 }
 
 impl Explanation {
+    /// Takes the part for the whole: what was not needed of it is so no longer because of its neighbours.
+    pub fn require(&mut self) {
+        self.need(true);
+    }
+
+    fn need(&mut self, needed: bool) {
+        self.needed = needed;
+        let mut going = needed;
+        for part in &mut self.parts {
+            part.need(going);
+            match self.part {
+                Part::All => going &= part.holds,
+                Part::Any => going &= !part.holds,
+                Part::Not | Part::Check(_) | Part::Macro(_) => {}
+            }
+        }
+    }
+
     fn write(&self, f: &mut fmt::Formatter<'_>, level: usize) -> fmt::Result {
         let mark = match (self.needed, self.holds) {
             (false, _) => "-",

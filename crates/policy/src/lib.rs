@@ -85,6 +85,9 @@ mod falco_items;
 #[cfg(test)]
 mod falco_tests;
 mod fit;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod items;
 mod json;
@@ -107,7 +110,7 @@ mod priority;
 mod program;
 #[cfg(test)]
 mod property_tests;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod reference;
 mod requirements;
 mod ruleset;
@@ -117,7 +120,7 @@ mod splice;
 pub mod stateful;
 mod template;
 mod test;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod toy;
 mod transform;
 mod types;

@@ -156,11 +156,13 @@ fn compile<V: View>(
         failed.extend(found.failed.iter().map(|name| failed_rule(name, &sources)));
         for mut rule in found.rules {
             rule.item.enabled &= is_urgent(&rule.item);
+            let trace =
+                (compiler.traces && rule.draft.is_none()).then(|| compiler.trace_of(rule.root));
             compiled_rules.push(CompiledRule {
                 item: rule.item,
                 dialect: Dialect::Sigma,
                 root: rule.root,
-                trace: None,
+                trace,
                 output: None,
                 extra_fields: Vec::new(),
                 kinds: KindSet::ALL,
@@ -252,7 +254,10 @@ fn compile_rule<V: View>(
                 ", which is skipped"
             }
         };
-        let problem = problem.note(format!("in rule `{name}`{note}"));
+        let mut problem = problem.note(format!("in rule `{name}`{note}"));
+        if is_error && !skips {
+            problem = problem.leaving_out(name);
+        }
         compiler.problems.push(problem.about("rule", name));
     }
     let kinds = prefilter::<V>(&item, &mut compiler.problems);

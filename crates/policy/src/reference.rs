@@ -1,5 +1,6 @@
 //! The plain reading of conditions, against which the engine is held: it walks the expression, takes all
 //! values as texts and knows nothing of programs, sets, memory or indexes.
+#![allow(clippy::unwrap_used)] // It is for tests and fuzzing, where it is to fail loudly.
 
 use sysflow_field::{Arg, Value, View};
 

@@ -9,6 +9,7 @@ use sysflow_field::{FieldId, KindSet, View};
 use crate::Dialect;
 use crate::compile::{Compiled, Compiler, Owner, ToCompile};
 use crate::diagnostic::Diagnostics;
+use crate::eval::Evaluator;
 use crate::explain::Trace;
 use crate::index::Index;
 use crate::lists::Lists;
@@ -307,6 +308,31 @@ impl<V: View> RuleSet<V> {
         self.rule_index
             .candidates(view.kind() as usize, view.operations())
             .count()
+    }
+
+    /// Calls `on_rule` with each rule that the index leaves to be asked about an observation, those over several
+    /// observations among them.
+    pub fn asked(&self, view: &V, mut on_rule: impl FnMut(RuleId)) {
+        let (kind, operations) = (view.kind() as usize, view.operations());
+        for entry in self.rule_index.candidates(kind, operations) {
+            on_rule(RuleId(entry.item));
+        }
+        let mut last = None;
+        for entry in self.plans.index.candidates(kind, operations) {
+            let rule = self.plans.rule_of(entry.item);
+            // The steps of a rule stand side by side.
+            if last != Some(rule) {
+                on_rule(rule);
+            }
+            last = Some(rule);
+        }
+    }
+
+    /// Whether a drop rule discards an observation before any rule sees it.
+    pub fn drops_it(&self, evaluator: &mut Evaluator, view: &V) -> bool {
+        evaluator.begin(&self.program);
+        let mut roots = self.drop_roots.iter();
+        roots.any(|root| evaluator.holds(&self.program, *root, view))
     }
 
     /// How many enabled drop rules there are.

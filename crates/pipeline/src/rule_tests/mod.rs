@@ -11,7 +11,7 @@ mod judge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use sysflow_policy::{Code, Diagnostic, LoadOptions, Priority, Severity, SourceFile};
+use sysflow_policy::{Code, Diagnostic, LoadOptions, Priority, SourceFile};
 use thiserror::Error;
 
 use crate::inputs::{self, Input, InputError};
@@ -327,19 +327,13 @@ fn summed_up(fired: &[Fired]) -> Vec<FiredRule> {
 /// Rules that do not run as they are written, with the reason.
 fn idle_rules(rules: &Rules) -> BTreeMap<String, String> {
     let mut idle = BTreeMap::new();
-    for failed in rules.records.failed() {
-        if rules.events.failed().contains(failed) {
-            let quoted = format!("`{}`", failed.name);
-            let mut errors = rules
-                .problems
-                .iter()
-                .filter(|problem| problem.severity == Severity::Error);
-            let own =
-                errors.find(|problem| problem.notes.iter().any(|note| note.contains(&quoted)));
-            let torn = "it asks for fields of operations and of records at once";
-            let reason = own.map_or_else(|| torn.to_owned(), |problem| told(rules, problem));
-            idle.insert(failed.name.clone(), reason);
-        }
+    for left_out in &rules.left_out {
+        let own = rules.problems.leaving_out(&left_out.name).next();
+        let reason = own.map_or_else(
+            || format!("no view answers it: {}", left_out.told()),
+            |problem| told(rules, problem),
+        );
+        idle.insert(left_out.name.clone(), reason);
     }
     let unknown = rules
         .problems

@@ -4,6 +4,7 @@ use super::condition::Condition;
 use super::detection::Detection;
 use super::lower::Lowering;
 use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::explain::Trace;
 use crate::program::{MAX_DEPTH, NodeId};
 use crate::source::Span;
 
@@ -16,7 +17,18 @@ impl Lowering<'_, '_> {
         let searches: Vec<Option<NodeId>> = detection
             .identifiers
             .iter()
-            .map(|identifier| self.search(&identifier.search))
+            .map(|identifier| {
+                let node = self.search(&identifier.search)?;
+                if !self.compiler.is_named(node) {
+                    self.compiler.tell(node, |compiler| Trace::Macro {
+                        name: identifier.name.text.clone(),
+                        span: identifier.name.span,
+                        node,
+                        inner: compiler.trace_of(node),
+                    });
+                }
+                Some(node)
+            })
             .collect();
         let mut used = vec![false; searches.len()];
         let mut mentions = 0;

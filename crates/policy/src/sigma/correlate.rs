@@ -364,6 +364,7 @@ impl Lowering<'_> {
                     let title = &self.item.title;
                     let problem = problem.also(title.span, "asked for here");
                     let note = format!("in correlation `{}`, which is left out", title.text);
+                    let problem = problem.leaving_out(&title.text);
                     self.compiler.problems.push(problem.note(note));
                     return None;
                 }
@@ -380,6 +381,6 @@ impl Lowering<'_> {
 
 fn fault(item: &CorrelationItem, code: Code, span: Span, message: String, compiler: &mut Compiler) {
     let note = format!("in correlation `{}`, which is left out", item.title.text);
-    let problem = Diagnostic::error(code, span, message);
+    let problem = Diagnostic::error(code, span, message).leaving_out(&item.title.text);
     compiler.problems.push(problem.note(note));
 }

@@ -23,8 +23,32 @@ pub(super) struct Item {
     /// The field; without one, any field may have the values.
     pub(super) field: Option<String>,
     pub(super) key_span: Span,
+    /// The key as it is written, with its modifiers; empty for keywords.
+    pub(super) key: String,
     pub(super) modifiers: Modifiers,
     pub(super) values: Vec<Value>,
+}
+
+/// Values of an item that are shown.
+const MOST_SHOWN: usize = 8;
+
+impl Item {
+    /// The item as text for people, in one line.
+    pub(super) fn shown(&self) -> String {
+        let values = self.values.iter().take(MOST_SHOWN);
+        let values = values.map(|value| value.text.as_deref().unwrap_or("null"));
+        let mut text = values.collect::<Vec<_>>().join(", ");
+        let more = self.values.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            text = format!("{text}, and {more} more");
+        }
+        let key = if self.key.is_empty() {
+            "keywords"
+        } else {
+            &self.key
+        };
+        format!("{key}: {text}")
+    }
 }
 
 /// A value; without a text, `null`.
@@ -127,6 +151,7 @@ fn search(keys: &mut Keys<'_, '_>, key_span: Span, node: &Node) -> Option<Search
                 any.push(Search::Item(Item {
                     field: None,
                     key_span,
+                    key: String::new(),
                     modifiers: Modifiers::default(),
                     values: keywords,
                 }));
@@ -136,6 +161,7 @@ fn search(keys: &mut Keys<'_, '_>, key_span: Span, node: &Node) -> Option<Search
         Node::Scalar(_) => Some(Search::Item(Item {
             field: None,
             key_span,
+            key: String::new(),
             modifiers: Modifiers::default(),
             values: value(node).into_iter().collect(),
         })),
@@ -176,6 +202,7 @@ fn map_item(keys: &mut Keys<'_, '_>, entry: &Entry) -> Option<Search> {
     Some(Search::Item(Item {
         field: Some(field.to_owned()).filter(|field| !field.is_empty()),
         key_span: entry.key.locate(0, field.len()),
+        key: entry.key.text.clone(),
         modifiers,
         values,
     }))

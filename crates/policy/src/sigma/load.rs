@@ -16,6 +16,7 @@ use crate::Dialect;
 use crate::compile::{Compiler, Owner, Scope, ToCompile};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document;
+use crate::explain::Trace;
 use crate::items::RuleItem;
 use crate::lists::Lists;
 use crate::macros::Macros;
@@ -381,9 +382,11 @@ impl Sources<'_> {
         {
             let message = format!("the taxonomy `{taxonomy}` is not that of the mapping");
             let problem = Diagnostic::error(Code::Unsupported, rule.item.name.span, message);
-            compiler
-                .problems
-                .push(problem.note(format!("in rule `{title}`, which is left out")));
+            compiler.problems.push(
+                problem
+                    .leaving_out(&title)
+                    .note(format!("in rule `{title}`, which is left out")),
+            );
             return None;
         }
         let condition = self.log_source(log_source, compiler)?;
@@ -430,6 +433,16 @@ impl Sources<'_> {
                     owner,
                     skips_unknown: false,
                 });
+                if let Some(answer) = &answer
+                    && let Some(inner) = answer.trace.clone()
+                {
+                    compiler.tell(answer.node, |_| Trace::Macro {
+                        name: format!("log source {}", source.name),
+                        span: condition.span,
+                        node: answer.node,
+                        inner,
+                    });
+                }
                 answer.map(|answer| answer.node)
             }
         };

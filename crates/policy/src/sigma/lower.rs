@@ -10,6 +10,7 @@ use crate::Dialect;
 use crate::ast::{Check, Operand as Word, OperandKind, Operator, Right};
 use crate::compile::{Compiler, Owner, Scope, ToCompile};
 use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::explain::Trace;
 use crate::program::NodeId;
 use crate::source::{MappedText, Span};
 
@@ -81,11 +82,17 @@ impl Lowering<'_, '_> {
             .collect();
         let nodes: Option<Vec<NodeId>> = nodes.into_iter().collect();
         let node = self.compiler.builder.all(nodes?);
-        Some(if item.modifiers.negated {
+        let node = if item.modifiers.negated {
             self.compiler.builder.not(node)
         } else {
             node
-        })
+        };
+        self.compiler.tell(node, |_| Trace::Check {
+            node,
+            text: item.shown(),
+            span: item.key_span,
+        });
+        Some(node)
     }
 
     fn unmapped(&mut self, field: &str, span: Span) -> Option<NodeId> {

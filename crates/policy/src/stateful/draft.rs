@@ -56,7 +56,7 @@ pub(crate) fn drafted(
 ) -> Option<Draft> {
     let mut fields = Fields {
         compiler,
-        note: format!("in rule `{}`, which is left out", rule.text),
+        rule: &rule.text,
         faulty: false,
     };
     let wants_lineage = item.by.iter().find(|field| field.text == LINEAGE);
@@ -122,14 +122,16 @@ pub(crate) fn drafted(
 /// Looks up the fields of keys.
 struct Fields<'c> {
     compiler: &'c mut Compiler,
-    note: String,
+    rule: &'c str,
     faulty: bool,
 }
 
 impl Fields<'_> {
     fn error(&mut self, problem: Diagnostic) {
         self.faulty = true;
-        self.compiler.problems.push(problem.note(self.note.clone()));
+        let note = format!("in rule `{}`, which is left out", self.rule);
+        let problem = problem.leaving_out(self.rule).about("rule", self.rule);
+        self.compiler.problems.push(problem.note(note));
     }
 
     fn parts<'t>(&mut self, names: impl Iterator<Item = &'t MappedText>) -> Vec<KeyPart> {

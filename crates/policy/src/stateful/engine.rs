@@ -4,6 +4,7 @@ use sysflow_field::View;
 
 use super::memory::Memory;
 use super::plan::{Kind, Plan, Plans, StatefulAlert, StepId};
+use super::progress::{Progress, progress};
 use super::store::Store;
 use crate::ruleset::{RuleId, RuleSet};
 
@@ -77,6 +78,21 @@ impl Correlator {
         view: &V,
         time: i64,
         steps: &[StepId],
+        on_alert: impl FnMut(StatefulAlert<'_>),
+    ) {
+        self.observe_each(set, view, time, steps, |_, _| {}, on_alert);
+    }
+
+    /// The same, and tells `on_steps` which steps (from 0) of which rules the observation takes, also those
+    /// that an alert of another rule takes. Whether the key has its values, and whether the step continues
+    /// anything, is not asked yet.
+    pub fn observe_each<V: View>(
+        &mut self,
+        set: &RuleSet<V>,
+        view: &V,
+        time: i64,
+        steps: &[StepId],
+        mut on_steps: impl FnMut(RuleId, &[usize]),
         mut on_alert: impl FnMut(StatefulAlert<'_>),
     ) {
         let plans = &set.plans;
@@ -97,6 +113,7 @@ impl Correlator {
             });
             places.sort_unstable();
             places.dedup();
+            on_steps(plans.all[plan].rule, &places);
             self.plan(plans, plan, view, time, &places, &mut on_alert);
         }
     }
@@ -148,6 +165,20 @@ impl Correlator {
             observations: &complete.observations,
             folded,
         });
+    }
+
+    /// How far a rule has come with the values that an observation has in its keys; `None` where nothing is
+    /// remembered at them.
+    pub fn progress<V: View>(
+        &self,
+        set: &RuleSet<V>,
+        rule: RuleId,
+        view: &V,
+        time: i64,
+    ) -> Option<Progress> {
+        let mut pairs = set.plans.all.iter().zip(&self.memories);
+        let (plan, memory) = pairs.find(|(plan, _)| plan.rule == rule)?;
+        progress(plan, memory, view, time)
     }
 
     /// What each rule over several observations has come to.

@@ -104,7 +104,7 @@ pub(super) struct Complete {
 }
 
 /// Fills `key` with the values that must be the same; whether all are there.
-fn fill_key<V: View>(step: &Step, view: &V, key: &mut Vec<u8>) -> bool {
+pub(super) fn fill_key<V: View>(step: &Step, view: &V, key: &mut Vec<u8>) -> bool {
     key.clear();
     step.by.iter().all(|part| part.append(view, key))
 }
@@ -402,7 +402,7 @@ const DISTINCT_OVERHEAD: usize = 48;
 
 impl Lineage {
     /// The process and its ancestors, nearest first.
-    fn of<V: View>(&self, view: &V) -> Vec<i64> {
+    pub(super) fn of<V: View>(&self, view: &V) -> Vec<i64> {
         let mut processes = Vec::new();
         let mut collect = |(field, arg): &(FieldId, Arg)| {
             view.visit(*field, arg, |value| {

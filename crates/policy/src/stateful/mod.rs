@@ -49,12 +49,14 @@ mod engine;
 mod item;
 mod memory;
 mod plan;
+mod progress;
 #[cfg(test)]
 mod property_tests;
 mod store;
 
 pub use engine::{Correlator, Limits, RuleState};
 pub use plan::{Earlier, StatefulAlert, StepId};
+pub use progress::{Outline, Pattern, Progress, StepOutline};
 
 pub(crate) use draft::{Draft, DraftStep, MAX_COUNT, Numbered, StepSource, drafted, field};
 pub(crate) use item::{StatefulItem, read};

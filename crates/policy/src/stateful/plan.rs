@@ -118,6 +118,11 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
+    /// The rule that a step belongs to.
+    pub(crate) fn rule_of(&self, step: u32) -> RuleId {
+        self.all[self.steps[step as usize].0].rule
+    }
+
     /// Whether there is nothing that could be told.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.iter().all(|plan| !plan.tells)

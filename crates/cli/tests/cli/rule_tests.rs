@@ -1,22 +1,15 @@
 //! `sysflow rules test` as its users meet it.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-fn rules_test(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sysflow"))
-        .args(["rules", "test"])
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use crate::common::{sysflow, text};
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+fn rules_test(arguments: &[&str]) -> Output {
+    sysflow(&[&["rules", "test"], arguments].concat())
 }
 
 const RULES: &str = "

@@ -1,47 +1,13 @@
 //! The program as its users meet it: arguments, output, exit codes.
-#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-fn sysflow(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sysflow"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn example(name: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    root.join(name).to_str().unwrap().to_owned()
-}
-
-fn recording() -> String {
-    example("web-intrusion.sf")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json_lines(bytes: &[u8]) -> Vec<Value> {
-    text(bytes)
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-/// A file in a directory that goes away with the returned guard.
-fn scratch(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(name);
-    fs::write(&path, content).unwrap();
-    (directory, path)
-}
+use crate::common::{example, json_lines, recording, scratch, sysflow, text};
 
 #[test]
 fn the_built_in_rules_tell_the_story_of_the_bundled_intrusion() {
