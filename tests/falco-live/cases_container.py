@@ -1,6 +1,6 @@
 """Rules about containers. Those are real ones, of Podman."""
 
-from case import case, host, inside, started
+from case import SENSITIVE_MOUNT, case, host, inside, started
 
 OUTSIDE = "203.0.113.7"
 INSIDE = "10.1.2.3"
@@ -170,7 +170,7 @@ case(
 case(
     "Launch Privileged Container",
     started("--privileged --user 1000"),
-    [started("--user 1000"), started("--cap-add SYS_ADMIN --user 1000")],
+    [started("--user 1000"), started("--cap-add SYS_CHROOT --user 1000")],
 )
 case(
     CAPABLE,
@@ -179,9 +179,9 @@ case(
 )
 case(AS_ROOT, started(""), [started("--user 1000"), inside("@service")])
 case(
-    "Launch Sensitive Mount Container",
-    started("--volume /mnt:/root/x --user 1000"),
-    [started("--volume /mnt:/data --user 1000"), started("--user 1000")],
+    SENSITIVE_MOUNT,
+    started("--volume /mnt/image/mnt:/root/x --user 1000"),
+    started("--user 1000", image="trusted"),
 )
 case(
     "Launch Disallowed Container",

@@ -30,7 +30,7 @@ from watch import ENDING, FILES, Watch, rule_names  # noqa: E402
 # What the test changes of the published rules, so that two that cannot fire as published can be tried.
 CHANGES = """\
 - macro: allowed_containers
-  condition: (container.image.repository endswith /plain)
+  condition: (not container.image.repository endswith /stranger)
 - list: namespace_scope_network_only_subnet
   items: [walled]
 """
@@ -146,10 +146,10 @@ def main():
     subprocess.run(["cc", "-O1", "-static", "-o", actor, HERE / "actor.c"], check=True)
     shutil.copy(shutil.which("busybox"), busybox)
     os.link(actor, scratch / ENDING)
-    host, containers, watch = None, None, None
+    network, host, containers, watch = None, None, None, None
     began = time.monotonic()
     try:
-        Network()
+        network = Network()
         host = Host(scratch, actor, busybox)
         if shutil.which("podman"):
             programs = {name for case in CASES for act in [*case.fires, *case.stays_quiet] for name in act.programs()}
@@ -164,6 +164,7 @@ def main():
             report(verdict)
             words[verdict.word()] += 1
     finally:
+        del network
         if containers:
             containers.stop()
         if watch:

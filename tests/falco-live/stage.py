@@ -1,5 +1,6 @@
 """Where acts happen: a root directory of its own for the host, containers of Podman, a network without an outside."""
 
+import ctypes
 import os
 import shutil
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 from watch import MARK
 
 # Addresses that this machine has in the network of the test.
-ADDRESSES = ["203.0.113.7/32", "10.1.2.3/32", "10.96.0.1/32", "169.254.169.254/32", "198.51.100.53/32"]
+ADDRESSES = ["203.0.113.7/32", "203.0.113.8/32", "10.1.2.3/32", "10.96.0.1/32", "169.254.169.254/32", "198.51.100.53/32"]
 NAME_SERVER = "198.51.100.53"
 # Ports on which connections are taken by nobody: the kernel makes them all the same.
 PORTS = [22, 80, 443, 3333, 5000, 30080]
@@ -20,7 +21,7 @@ PORTS = [22, 80, 443, 3333, 5000, 30080]
 SAYINGS = {9001: bytes.fromhex("cafebabe00000034"), 9002: b"HTTP/1.1 200 OK\r\n\r\n"}
 NAMES = {
     "ca.minexmr.com": "203.0.113.7",
-    "www.example.org": "203.0.113.7",
+    "www.example.org": "203.0.113.8",
     "kubernetes.default.svc.cluster.local": "10.96.0.1",
 }
 
@@ -32,6 +33,25 @@ def run(*words, **options):
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH, SYS_PIVOT_ROOT = 0x20000, 0x4000, 0x40000, 2, {"x86_64": 155, "aarch64": 41}
+
+
+def must(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def enter_root(root):
+    """Makes a mount point the root directory in a new mount namespace. What was mounted before is not there."""
+    must(LIBC.unshare(CLONE_NEWNS))
+    must(LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
+    os.chdir(root)
+    must(LIBC.syscall(SYS_PIVOT_ROOT[os.uname().machine], b".", b"."))
+    must(LIBC.umount2(b".", MNT_DETACH))
+    os.chdir("/")
 
 
 class Network:
@@ -114,7 +134,7 @@ FILES = {
     "srv/.present": 0o644, "tmp/note": 0o644, "boot/old": 0o644, "usr/lib/liblzma.so.5.6.1": 0o644,
     "usr/lib/liblzma.so.5.4.1": 0o644, "host/etc/passwd": 0o644, "usr/local/bin/old": 0o755, "mnt/old": 0o644,
 }
-LASTING = {"dev", "proc"}
+LASTING = {"dev", "proc", "programs"}
 APPLETS = ["sh", "true"]
 
 
@@ -140,9 +160,14 @@ class Host:
     """A root directory in memory, made afresh for each act."""
 
     def __init__(self, scratch, actor, busybox):
-        self.root, self.actor, self.busybox = scratch / "root", actor, busybox
+        self.root = scratch / "root"
+        self.root.mkdir()
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "root", self.root)
         for directory in LASTING:
-            (self.root / directory).mkdir(parents=True)
+            (self.root / directory).mkdir()
+        # Links need both names on one mount.
+        self.actor = shutil.copy(actor, self.root / "programs")
+        self.busybox = shutil.copy(busybox, self.root / "programs")
         run("mount", "-t", "tmpfs", "dev", self.root / "dev")
         run("mount", "--rbind", "/proc", self.root / "proc")
         (self.root / "dev/pts").mkdir()
@@ -173,8 +198,7 @@ class Host:
 
     def start(self, act, words, environment):
         def enter():
-            os.chroot(self.root)
-            os.chdir("/")
+            enter_root(self.root)
             if act.user:
                 os.setgroups([])
                 os.setgid(act.user)
@@ -187,8 +211,10 @@ class Host:
 
 
 # Where Podman and its runtime keep things, of which each becomes a directory in memory.
-PODMAN = ["/var/lib/containers", "/run/containers", "/run/libpod", "/run/runc", "/run/crun"]
-IMAGES = {"plain": "sysflow-live/plain:1", "stranger": "sysflow-live/stranger:1"}
+PODMAN = ["/etc/cni/net.d", "/var/lib/containers", "/run/containers", "/run/libpod", "/run/runc", "/run/crun"]
+# The last has a name that lists of the published rules trust.
+IMAGES = {"plain": "sysflow-live/plain:1", "stranger": "sysflow-live/stranger:1",
+          "trusted": "docker.io/sysdig/sysdig:1"}
 # This machine may forbid to raise limits; so few are asked for.
 LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 
