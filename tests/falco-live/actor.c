@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -228,6 +229,7 @@ static void continue_in_child(int with_terminal)
 
 static void step_fork(char **a) { (void)a; continue_in_child(0); }
 static void step_terminal(char **a) { (void)a; continue_in_child(1); }
+static void step_disguise(char **a) { check("prctl", prctl(PR_SET_NAME, need(a, 0))); }
 static void step_session(char **a) { (void)a; check("setsid", setsid()); }
 static void step_sleep(char **a) { usleep((useconds_t)atoi(need(a, 0)) * 1000); }
 
@@ -460,6 +462,7 @@ static const struct {
 	{ "fork", step_fork },
 	{ "terminal", step_terminal },
 	{ "session", step_session },
+	{ "disguise", step_disguise },
 	{ "sleep", step_sleep },
 	{ "setuid", step_setuid },
 	{ "setgid", step_setgid },

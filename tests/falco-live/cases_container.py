@@ -155,12 +155,18 @@ case(
     inside(f"@client do connect tcp {INSIDE} 30080"),
     [inside(f"@client do connect tcp {INSIDE} 80"), host(f"@client do connect tcp {INSIDE} 30080")],
 )
+def pod(namespace):
+    """Options of a container that says of which pod it is, as those of CRI-O do."""
+    words = {"name": "shop-0", "uid": "5f1c", "namespace": namespace}
+    return "--user 1000 " + " ".join(f"--annotation io.kubernetes.pod.{key}={word}" for key, word in words.items())
+
+
 case(
     "Network Connection outside Local Subnet",
-    started("--label io.kubernetes.pod.namespace=walled --user 1000", f"@client do connect tcp {OUTSIDE} 80"),
+    started(pod("walled"), f"@client do connect tcp {OUTSIDE} 80"),
     [
-        started("--label io.kubernetes.pod.namespace=walled --user 1000", f"@client do connect tcp {INSIDE} 80"),
-        started("--label io.kubernetes.pod.namespace=open --user 1000", f"@client do connect tcp {OUTSIDE} 80"),
+        started(pod("walled"), f"@client do connect tcp {INSIDE} 80"),
+        started(pod("open"), f"@client do connect tcp {OUTSIDE} 80"),
     ],
     changed="its list namespace_scope_network_only_subnet is published empty; the namespace walled was put in",
 )

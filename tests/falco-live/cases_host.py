@@ -36,6 +36,7 @@ case(
     "Read ssh information",
     [
         host("@reader do open /home/alice/.ssh/id_rsa r"),
+        host("@reader do disguise sshd , open /home/alice/.ssh/id_rsa r"),
         host("@reader do open /root/.ssh rd"),
     ],
     [host("@ssh do open /home/alice/.ssh/id_rsa r"), host("@reader do open /home/alice/note r")],

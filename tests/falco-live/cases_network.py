@@ -45,7 +45,7 @@ case(
     host(f"@worker do resolve ca.minexmr.com 198.51.100.53 , connect tcp {OUTSIDE} 3333"),
     [
         host(f"@worker do resolve ca.minexmr.com 198.51.100.53 , connect tcp {OUTSIDE} 22"),
-        host(f"@worker do resolve www.example.org 198.51.100.53 , connect tcp {OUTSIDE} 3333"),
+        host("@worker do resolve www.example.org 198.51.100.53 , connect tcp 203.0.113.8 3333"),
     ],
 )
 case(
