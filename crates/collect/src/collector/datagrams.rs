@@ -100,6 +100,7 @@ impl<S: RecordSink> Collector<S> {
                     return;
                 };
                 descriptor.kind = Kind::Internet;
+                descriptor.is_of_datagram = descriptor.protocol != Protocol::Tcp;
                 descriptor.ends = ends;
                 descriptor.is_ipv6 = ends.is_ipv6();
                 descriptor.role = if is_server {
@@ -140,6 +141,7 @@ impl<S: RecordSink> Collector<S> {
         if descriptor.protocol == Protocol::Unknown {
             descriptor.protocol = Protocol::Udp;
         }
+        descriptor.is_of_datagram = descriptor.protocol != Protocol::Tcp;
         // It asks whether the process has a socket with this port, and finds the one in question.
         if descriptor.role == Role::None {
             descriptor.role = match direction {

@@ -17,7 +17,6 @@ use crate::text::{NOT_KNOWN, Text, empty, with_slash};
 const NO_CHANGE: &[u8] = b"<NONE>";
 
 /// Options of `prctl`, as the format numbers them.
-const SET_NAME: u32 = 15;
 const SET_CHILD_SUBREAPER: u32 = 36;
 
 impl<S: RecordSink> Collector<S> {
@@ -254,6 +253,8 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
+    /// A thread that gives itself another name (`PR_SET_NAME`) keeps the one that it was run or made with: rules for
+    /// Falco, which does so, except programs by their names, and none is to except itself.
     pub(super) fn on_control(&mut self, event: &Event<'_>, control: &Control<'_>) {
         if !event.is_success() {
             return;
@@ -262,11 +263,6 @@ impl<S: RecordSink> Collector<S> {
             return;
         };
         match control.option {
-            Some(SET_NAME) => {
-                if let Some(name) = control.text {
-                    thread.comm = Arc::from(name);
-                }
-            }
             Some(SET_CHILD_SUBREAPER) => {
                 let is_reaper = control.number.unwrap_or_default() != 0;
                 thread.is_reaper = is_reaper;

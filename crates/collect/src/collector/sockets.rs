@@ -305,6 +305,7 @@ impl<S: RecordSink> Collector<S> {
         let Some(descriptor) = self.descriptor_mut(tid, fd) else {
             return;
         };
+        descriptor.is_of_datagram = false;
         match *tuple {
             Tuple::Internet {
                 source,

@@ -149,8 +149,12 @@ impl<S: RecordSink> Collector<S> {
 
     /// Keeps what nothing but views ask for.
     fn note_details(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
+        // The operation may have the kernel's path, the argument has the program's.
         if let Operation::Open(open) = &event.operation
-            && let (Some(fd), Some(path)) = (Self::new_fd(event), open.path.path)
+            && let (Some(fd), Some(path)) = (
+                Self::new_fd(event),
+                given_path(arguments).or(open.path.path),
+            )
             && let Some(table) = self.threads.descriptors_mut(event.tid)
             && let Some(descriptor) = table.get_mut(fd)
         {
@@ -215,5 +219,13 @@ impl<S: RecordSink> Collector<S> {
                 _ => {}
             }
         }
+    }
+}
+
+/// The path that a program opens, as it said it.
+fn given_path(arguments: &dyn RawArguments) -> Option<&[u8]> {
+    match arguments.named("name")? {
+        RawValue::Path(path) | RawValue::PathAt(path, _) => Some(path),
+        _ => None,
     }
 }

@@ -120,6 +120,8 @@ pub(crate) struct Descriptor {
     pub(crate) close_on_exec: bool,
     /// Whether a connection has begun, where that is told apart.
     pub(crate) is_connecting: bool,
+    /// Whether the ends are those of a datagram, and not of a connection.
+    pub(crate) is_of_datagram: bool,
     /// The path as the program gave it, for views.
     pub(crate) raw_path: Option<Text>,
     /// Its place among the others of its table, for views.
@@ -143,6 +145,7 @@ impl Descriptor {
             is_closing: false,
             close_on_exec: false,
             is_connecting: false,
+            is_of_datagram: false,
             raw_path: None,
             place: 0,
             file: None,

@@ -10,6 +10,7 @@ use super::EventView;
 use super::socket::protocol;
 use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE};
 
+const PROCESSES: &[u8] = b"/proc/";
 const UPPER_LAYER: u32 = 0x8000;
 const LOWER_LAYER: u32 = 0x1_0000;
 
@@ -17,9 +18,15 @@ event_fields! {
     FD_NUM = "fd.num": Int, "Number of the descriptor; negative where there is none."
         => value |v| v.fd.map(Value::Int);
     FD_NAME = "fd.name": Text,
-        "Path of a file; client:port->server:port of a connection; path of a unix socket."
+        "Path of a file; client:port->server:port of a connection; path of a unix socket. A file that is opened by a \
+         link in /proc to what is open or run already has the name of the link as well."
         => each |v, _, emit| match v.stored_name() {
-            Some(name) => { emit.value(Value::Text(name)); }
+            Some(name) => {
+                emit.value(Value::Text(name));
+                if let Some(link) = v.link_to(name) {
+                    emit.value(Value::Text(link));
+                }
+            }
             None => { emit.text(|out| v.write_descriptor_name(out)); }
         };
     FD_NAMERAW = "fd.nameraw": Text, "Path as the program gave it."
@@ -153,6 +160,16 @@ impl<'a> EventView<'a> {
         let descriptor = self.descriptor()?;
         let is_put_together = matches!(descriptor.kind, Kind::Internet | Kind::Listener);
         (!is_put_together).then_some(&*descriptor.path)
+    }
+
+    /// The link in `/proc` by which a file with another name is opened now. Sources that take paths from the kernel tell
+    /// where it led; rules know both.
+    fn link_to(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let Operation::Open(_) = &self.event.operation else {
+            return None;
+        };
+        let given = self.descriptor()?.raw_path.as_deref()?;
+        (given.starts_with(PROCESSES) && !name.starts_with(PROCESSES)).then_some(given)
     }
 
     pub(super) fn write_descriptor_name(&self, out: &mut Vec<u8>) -> Option<()> {

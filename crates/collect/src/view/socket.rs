@@ -126,7 +126,9 @@ pub(super) fn protocol(descriptor: &Descriptor) -> &'static [u8] {
 fn is_connected(descriptor: &Descriptor) -> bool {
     match descriptor.kind {
         Kind::Internet => {
-            descriptor.ends.source != NOWHERE && descriptor.ends.destination != NOWHERE
+            !descriptor.is_of_datagram
+                && descriptor.ends.source != NOWHERE
+                && descriptor.ends.destination != NOWHERE
         }
         Kind::Unix => descriptor.path.windows(2).any(|pair| pair == b"->"),
         _ => false,

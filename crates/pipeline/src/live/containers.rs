@@ -1,8 +1,11 @@
 //! What runtimes know of the containers that processes are seen in.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use sysflow_enrich::{Answer, ContainerKey, Enricher, Settings, container_of_cgroup};
+use sysflow_enrich::{
+    Answer, CgroupContainer, ContainerKey, Enricher, Settings, container_of_cgroup,
+};
 use sysflow_event::raw::{NoArguments, RawArguments};
 use sysflow_event::snapshot::{Container, Snapshot};
 use sysflow_event::{Event, Observer, Operation, Phase};
@@ -10,11 +13,29 @@ use sysflow_event::{Event, Observer, Operation, Phase};
 /// Control groups that are remembered; then all are forgotten, and asked about again.
 const MOST_GROUPS: usize = 1 << 14;
 
+/// How long the first program of a container waits for what is known of the container. Rules about how containers
+/// are started ask at this moment and never again.
+const LONGEST_WAIT: Duration = Duration::from_millis(30);
+/// All waits together may take this, and a share of the time: one part in so many.
+const WAITS: Duration = Duration::from_millis(300);
+const WAIT_SHARE: u32 = 20;
+
 /// Asks about containers when they are seen first, and tells what is known of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Containers {
     enricher: State,
     seen: HashSet<Box<[u8]>>,
+    /// Containers that were asked about and in which no program was run yet.
+    awaited: HashSet<ContainerKey>,
+    since: Instant,
+    waited: Duration,
+}
+
+fn container_of(groups: &[u8]) -> Option<CgroupContainer<'_>> {
+    groups.split(|byte| *byte == 0).find_map(|group| {
+        let path = group.splitn(2, |byte| *byte == b'=').nth(1)?;
+        container_of_cgroup(path)
+    })
 }
 
 #[derive(Debug)]
@@ -26,9 +47,15 @@ enum State {
     Failed,
 }
 
-impl Default for State {
+impl Default for Containers {
     fn default() -> Self {
-        Self::Waiting(Vec::new())
+        Self {
+            enricher: State::Waiting(Vec::new()),
+            seen: HashSet::new(),
+            awaited: HashSet::new(),
+            since: Instant::now(),
+            waited: Duration::ZERO,
+        }
     }
 }
 
@@ -54,50 +81,84 @@ impl Containers {
         }
         if self.seen.len() >= MOST_GROUPS {
             self.seen.clear();
+            self.awaited.clear();
         }
         self.seen.insert(groups.into());
-        let found = groups.split(|byte| *byte == 0).find_map(|group| {
-            let path = group.splitn(2, |byte| *byte == b'=').nth(1)?;
-            container_of_cgroup(path)
-        });
-        let Some(found) = found else {
+        let Some(found) = container_of(groups) else {
             return;
         };
-        let (key, pid) = (found.into(), u32::try_from(pid).ok());
+        let is_certain = found.is_certain;
+        let (key, pid) = (ContainerKey::from(found), u32::try_from(pid).ok());
         match &mut self.enricher {
             State::Waiting(questions) => questions.push((key, pid)),
             State::Started(enricher) => {
-                enricher.look_up(key, pid);
+                if enricher.look_up(key.clone(), pid) && is_certain {
+                    self.awaited.insert(key);
+                }
             }
             State::Failed => {}
         }
     }
 
-    /// Tells what has become known.
-    pub(super) fn tell(&self, now: u64, observer: &mut impl Observer) {
-        let State::Started(enricher) = &self.enricher else {
+    /// A program is run in these control groups: where it is the first in a container, waits for what is known.
+    fn wait(&mut self, groups: &[u8], now: u64, observer: &mut impl Observer) {
+        if self.awaited.is_empty() {
+            return;
+        }
+        let Some(key) = container_of(groups).map(ContainerKey::from) else {
             return;
         };
-        while let Some(answer) = enricher.next_answer() {
-            let Answer::Known(_, facts) = answer else {
-                continue;
-            };
-            let metadata = facts.metadata();
-            let event = Event {
-                ts: now,
-                cpu: 0,
-                tid: facts.pid.map_or(0, i64::from),
-                phase: Phase::End,
-                name: "container",
-                result: None,
-                is_older_form: false,
-                operation: Operation::Container(Container {
-                    metadata: &metadata,
-                    ..facts.snapshot()
-                }),
-            };
-            observer.event_with(&event, &NoArguments);
+        if !self.awaited.contains(&key) {
+            return;
         }
+        let begin = Instant::now();
+        let allowed = (WAITS + self.since.elapsed() / WAIT_SHARE).saturating_sub(self.waited);
+        let end = begin + LONGEST_WAIT.min(allowed);
+        while self.awaited.contains(&key) {
+            let left = end.saturating_duration_since(Instant::now());
+            let answer = match &self.enricher {
+                State::Started(enricher) => enricher.wait(left),
+                _ => None,
+            };
+            match answer {
+                Some(answer) => self.take(&answer, now, observer),
+                None => break,
+            }
+        }
+        self.waited += begin.elapsed();
+        self.awaited.remove(&key);
+    }
+
+    /// Tells what has become known.
+    pub(super) fn tell(&mut self, now: u64, observer: &mut impl Observer) {
+        while let State::Started(enricher) = &self.enricher
+            && let Some(answer) = enricher.next_answer()
+        {
+            self.take(&answer, now, observer);
+        }
+    }
+
+    fn take(&mut self, answer: &Answer, now: u64, observer: &mut impl Observer) {
+        let (Answer::Known(key, _) | Answer::Unknown(key) | Answer::Ended(key)) = answer;
+        self.awaited.remove(key);
+        let Answer::Known(_, facts) = answer else {
+            return;
+        };
+        let metadata = facts.metadata();
+        let event = Event {
+            ts: now,
+            cpu: 0,
+            tid: facts.pid.map_or(0, i64::from),
+            phase: Phase::End,
+            name: "container",
+            result: None,
+            is_older_form: false,
+            operation: Operation::Container(Container {
+                metadata: &metadata,
+                ..facts.snapshot()
+            }),
+        };
+        observer.event_with(&event, &NoArguments);
     }
 }
 
@@ -109,13 +170,16 @@ pub(super) struct Looking<'o, O> {
 
 impl<O: Observer> Looking<'_, O> {
     fn look(&mut self, event: &Event<'_>) {
-        let image = match &event.operation {
-            Operation::Clone(clone) => &clone.image,
-            Operation::Exec(exec) => &exec.image,
+        let (image, is_run) = match &event.operation {
+            Operation::Clone(clone) => (&clone.image, false),
+            Operation::Exec(exec) => (&exec.image, true),
             _ => return,
         };
         if let Some(groups) = image.cgroups {
             self.containers.see(groups, image.pid.unwrap_or(event.tid));
+            if is_run {
+                self.containers.wait(groups, event.ts, self.observer);
+            }
         }
     }
 }
