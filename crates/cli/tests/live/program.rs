@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,12 @@ static MACHINE: RwLock<()> = RwLock::new(());
 
 /// Held by tests that share the machine.
 pub fn share() -> RwLockReadGuard<'static, ()> {
-    MACHINE.read().unwrap_or_else(|error| error.into_inner())
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Held by tests that measure.
 pub fn alone() -> RwLockWriteGuard<'static, ()> {
-    MACHINE.write().unwrap_or_else(|error| error.into_inner())
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether this machine can be watched; says why not.
@@ -161,7 +161,7 @@ impl Watching {
             match self.alerts.recv_timeout(left) {
                 Ok(line) if line.contains(text) => return (line, begin.elapsed()),
                 Ok(_) => {}
-                Err(_) => panic!("no alert with {text:?}; it said: {}", self.told),
+                Err(error) => panic!("no alert with {text:?}: {error}; it said: {}", self.told),
             }
         }
     }
@@ -206,7 +206,7 @@ impl Watching {
         };
         // Until the threads have read what was left in the pipes.
         let alerts: Vec<String> = self.alerts.iter().collect();
-        for line in self.messages.iter() {
+        for line in &self.messages {
             self.told.push_str(&line);
             self.told.push('\n');
         }

@@ -290,7 +290,7 @@ fn a_consumer_at_a_socket_is_told_all_and_may_come_late() {
         ..ReceiveOptions::default()
     };
     let listener = Listener::bind(&socket, options).unwrap();
-    let (sender, received) = channel();
+    let (sender, flows) = channel();
     let path = marker.clone();
     let consumer = thread::spawn(move || {
         let mut receiver = listener.accept().unwrap();
@@ -300,7 +300,7 @@ fn a_consumer_at_a_socket_is_told_all_and_may_come_late() {
             kinds.push(record.kind());
             match record {
                 Record::Process(process) => processes.push(process.oid),
-                Record::File(entity) if entity.path.to_string() == path.to_str().unwrap() => {
+                Record::File(entity) if *entity.path == *path.to_str().unwrap() => {
                     file = Some(entity.oid);
                 }
                 // The shell opens it under one number and writes by another: the first is closed unused.
@@ -316,7 +316,7 @@ fn a_consumer_at_a_socket_is_told_all_and_may_come_late() {
     let mut found = None;
     eventually("a flow arrives", || {
         shell(&format!("echo 12345 > {}", marker.display()));
-        found = received.recv_timeout(Duration::from_millis(500)).ok();
+        found = flows.recv_timeout(Duration::from_millis(500)).ok();
         found.is_some()
     });
     let (is_known, bytes) = found.unwrap();
