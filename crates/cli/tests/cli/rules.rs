@@ -126,6 +126,10 @@ fn drops_are_told() {
     let object = json(&explain("Off", &path, &filter).stdout);
     assert_eq!(object["explained"][0]["verdict"], "dropped", "{object}");
     assert!(object["dropped"].as_u64() > Some(0));
+    // What is dropped does not end the search for what matches.
+    let object = json(&explain("Off", &path, &["--json"]).stdout);
+    assert_eq!(object["explained"][0]["verdict"], "matches", "{object}");
+    assert!(object["dropped"].as_u64() > Some(0), "{object}");
 }
 
 #[test]
@@ -183,7 +187,7 @@ fn a_sequence_tells_which_step_is_missing() {
     let records = sysflow(&[&["print", &recording], &runs[..], &columns[..]].concat());
     let mut programs: Vec<String> = json_lines(&records.stdout)
         .iter()
-        .map(|record| record["proc.exe"].to_string())
+        .map(|record| record["proc"]["exe"].to_string())
         .collect();
     programs.sort();
     programs.dedup();

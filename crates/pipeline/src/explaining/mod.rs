@@ -199,7 +199,7 @@ impl<'r> Explainer<'r> {
                 if self.several.is_none() && !is_dropped {
                     return self.nearest(set, view, &seen);
                 }
-                (false, 0)
+                (false, usize::MAX)
             }
             Choice::Filter(_, most) => (
                 self.answer.explained.len() < *most && filtered(&mut self.evaluator, &self.choice),
