@@ -1,8 +1,10 @@
 //! From records to events.
 
-mod file;
+mod descriptor;
 mod flow;
+mod name;
 mod network;
+mod open;
 mod process;
 
 use std::collections::HashSet;
@@ -298,7 +300,8 @@ fn operation<'a>(record: &Record<'a>, known: &Known, out: &mut Arguments<'a>) ->
         }
         _ => network::call(record, number, out)
             .or_else(|| process::call(record, number, out))
-            .or_else(|| file::call(record, number, out))
+            .or_else(|| descriptor::call(record, number, out))
+            .or_else(|| name::call(record, number, out))
             .unwrap_or_else(|| {
                 process::generic(record, out);
                 Operation::Other

@@ -1,0 +1,62 @@
+//! The scenes. Each runs in a process of its own.
+#![allow(unsafe_code, clippy::unwrap_used)]
+#![allow(clippy::cast_ptr_alignment, reason = "mappings begin at pages")]
+
+mod capture;
+mod files;
+mod network;
+mod processes;
+mod uring;
+
+use std::ffi::CString;
+
+use capture::{flood, flood_open, old_entry, older, pings};
+use files::{chroot, descriptors, files, mounts, special};
+use network::{tcp, udp, unix};
+use processes::{executions, identity, killed, threads, vfork};
+use uring::uring;
+
+/// Plays a scene.
+pub fn play(scene: &str, rest: &[String]) {
+    match scene {
+        "files" => files(&rest[0]),
+        "executions" => executions(&rest[0]),
+        "threads" => threads(),
+        "vfork" => vfork(),
+        "tcp" => tcp(&rest[0]),
+        "udp" => udp(),
+        "unix" => unix(&rest[0]),
+        "descriptors" => descriptors(&rest[0]),
+        "chroot" => chroot(&rest[0]),
+        "mounts" => mounts(&rest[0]),
+        "identity" => identity(),
+        "special" => special(),
+        "older" => older(&rest[0]),
+        "flood" => flood(rest[0].parse().unwrap()),
+        "killed" => killed(),
+        "uring" => uring(&rest[0]),
+        "nothing" => {}
+        "pings" => pings(),
+        "old_entry" => old_entry(&rest[0]),
+        "flood_open" => flood_open(&rest[0]),
+        _ => panic!("no scene {scene}"),
+    }
+}
+
+fn c(text: &str) -> CString {
+    CString::new(text).unwrap()
+}
+
+/// A call without a function of its own.
+fn call(number: i64, arguments: [i64; 4]) -> i64 {
+    // SAFETY: the scenes pass numbers, or pointers to what lives until the call returns.
+    unsafe {
+        libc::syscall(
+            number,
+            arguments[0],
+            arguments[1],
+            arguments[2],
+            arguments[3],
+        )
+    }
+}
