@@ -18,6 +18,7 @@
 #define SF_KINDS 16
 #define SF_NO_CALL 0xffff
 #define SF_FOREIGN 0xffffffff
+#define SF_ANSWER 512 /* first bytes that are kept of what a name server answers */
 
 /* What a record tells. */
 enum sf_kind {
@@ -241,7 +242,7 @@ struct sf_flow {
 	struct sf_peer peer;
 	struct sf_peer local;
 	__u32 tid;
-	__u32 unused;
+	__u32 always; /* directions of which each operation is told */
 };
 
 struct sf_losses {

@@ -155,6 +155,7 @@ static __always_inline int tell_request(u64 key, struct request *request, u32 nu
 			put_peer(&target->peer, SF_ITEM_TARGET);
 			bpf_map_delete_elem(&targets, &tid);
 		}
+		follow_connect(request->fd);
 	}
 	end(call->lane);
 	return 0;

@@ -344,7 +344,7 @@ structures! {
         peer: Peer = "peer",
         local: Peer = "local",
         tid: u32 = "tid",
-        unused: u32 = "unused",
+        always: u32 = "always",
     }
 
     /// What was lost, on one processor.

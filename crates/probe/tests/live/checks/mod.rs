@@ -13,7 +13,7 @@ use capture::{
     two_at_once,
 };
 use files::{chroot, descriptors, files, mounts, special};
-use network::{tcp, udp, unix};
+use network::{messages, names, tcp, udp, unix};
 use processes::{executions, identity, killed, threads, vfork};
 use uring::uring;
 
@@ -28,6 +28,8 @@ pub const ALL: &[Check] = &[
     ("tcp4", || tcp("127.0.0.1")),
     ("tcp6", || tcp("::1")),
     ("udp", udp),
+    ("messages", messages),
+    ("names", names),
     ("unix", unix),
     ("descriptors", descriptors),
     ("chroot", chroot),

@@ -1,7 +1,8 @@
 //! Sockets.
 
 use super::{check_whole, directory, lines, name, sum};
-use crate::watch::watch;
+use crate::asked::ask;
+use crate::watch::{Watched, watch};
 
 pub(super) fn tcp(host: &str) {
     let watched = watch("tcp", &[host]);
@@ -40,32 +41,37 @@ pub(super) fn tcp(host: &str) {
     assert_eq!(moved.read_bytes, 4);
 }
 
+/// Operations and bytes between two ends, told one by one and summed up: sent with the first of two calls, or received
+/// with the second.
+fn moved_between(watched: &Watched, calls: [&str; 2], tuple: &str, sent: bool) -> (u64, u64) {
+    let mut all = (0, 0);
+    for event in &watched.events {
+        if event.arguments.get("tuple").is_none_or(|own| own != tuple) {
+            continue;
+        }
+        if let Some(sum) = event.summary {
+            if sent {
+                all.0 += sum.write_ops;
+                all.1 += sum.write_bytes;
+            } else {
+                all.0 += sum.read_ops;
+                all.1 += sum.read_bytes;
+            }
+        }
+        if event.name == calls[usize::from(!sent)] {
+            all.0 += 1;
+            all.1 += event.result.unwrap() as u64;
+        }
+    }
+    all
+}
+
 pub(super) fn udp() {
     let watched = watch("udp", &[]);
     check_whole(&watched);
     let own: Vec<&str> = watched.output.lines().collect();
-    let with = |tuple: &str, direction: bool| -> (u64, u64) {
-        let mut all = (0, 0);
-        for event in &watched.events {
-            if event.arguments.get("tuple").is_none_or(|own| own != tuple) {
-                continue;
-            }
-            if let Some(sum) = event.summary {
-                if direction {
-                    all.0 += sum.write_ops;
-                    all.1 += sum.write_bytes;
-                } else {
-                    all.0 += sum.read_ops;
-                    all.1 += sum.read_bytes;
-                }
-            }
-            if event.name == if direction { "sendto" } else { "recvfrom" } {
-                all.0 += 1;
-                all.1 += event.result.unwrap() as u64;
-            }
-        }
-        all
-    };
+    let calls = ["sendto", "recvfrom"];
+    let with = |tuple: &str, direction: bool| moved_between(&watched, calls, tuple, direction);
     // Two peers of one socket, each with its own count.
     assert_eq!(with(&format!("{}->{}", own[0], own[1]), true), (5, 60));
     assert_eq!(with(&format!("{}->{}", own[0], own[2]), true), (5, 110));
@@ -118,4 +124,53 @@ pub(super) fn unix() {
         .unwrap();
     let received = watched.named("recvmsg")[0];
     assert_eq!(watched.moved(got, received.ts, u64::MAX).read_bytes, read);
+}
+
+pub(super) fn messages() {
+    let watched = watch("messages", &[]);
+    check_whole(&watched);
+    let own: Vec<&str> = watched.output.lines().collect();
+    let calls = ["sendmmsg", "recvmmsg"];
+    let with = |tuple: &str, sent: bool| moved_between(&watched, calls, tuple, sent);
+    // The near end of what is not connected has an address once something was sent.
+    assert_eq!(with(&format!("{}->{}", own[0], own[1]), true), (8, 160));
+    // Those sent while connected begin with the one that is told.
+    let told = watched.named("sendmmsg");
+    let results: Vec<i64> = told.iter().map(|event| event.result.unwrap()).collect();
+    assert_eq!(results, [10, 20, 7], "the first to each peer, each alone");
+    assert_eq!(told[2].argument("data"), ".......");
+    let connect = watched.one("connect", "addr", own[2]);
+    let fd = connect.argument("fd").parse().unwrap();
+    let all = watched.moved(fd, 0, u64::MAX);
+    assert_eq!((all.write_ops, all.write_bytes), (16, 270));
+    // Of datagrams received, the first is told from its sender, sums from the near end.
+    let to = |number: usize| format!("{}->{}", own[0], own[number]);
+    let back = |number: usize| format!("{}->{}", own[number], own[0]);
+    for (number, all) in [(1, (8, 160)), (2, (8, 110))] {
+        let first = with(&to(number), false);
+        let rest = with(&back(number), false);
+        assert_eq!((first.0 + rest.0, first.1 + rest.1), all);
+        assert_eq!(first.0, 1);
+    }
+}
+
+/// Names of addresses are learnt from each answer, whatever call receives it.
+pub(super) fn names() {
+    let fields = ["evt.type", "fd.sip", "fd.sip.name", "fd.sport"];
+    let (rows, _) = ask("names", &[], fields);
+    for number in 1..=12 {
+        let address = format!("127.0.1.{number}");
+        let turned: Vec<_> = rows
+            .iter()
+            .filter(|row| row[0] == "connect" && row[1] == address)
+            .collect();
+        let [row] = turned[..] else {
+            panic!("{turned:?} to {address}")
+        };
+        // Of the last nobody has asked.
+        let name = format!("host-{number}.example");
+        let expected = if number == 12 { "" } else { &name };
+        assert_eq!(row[2], expected, "{address}");
+        assert_eq!(row[3], "9");
+    }
 }

@@ -4,6 +4,7 @@
 
 mod capture;
 mod files;
+mod names;
 mod network;
 mod processes;
 mod uring;
@@ -12,7 +13,8 @@ use std::ffi::CString;
 
 use capture::{flood, flood_open, old_entry, older, pings};
 use files::{chroot, descriptors, files, mounts, special};
-use network::{tcp, udp, unix};
+use names::names;
+use network::{messages, tcp, udp, unix};
 use processes::{executions, identity, killed, threads, vfork};
 use uring::uring;
 
@@ -25,6 +27,8 @@ pub fn play(scene: &str, rest: &[String]) {
         "vfork" => vfork(),
         "tcp" => tcp(&rest[0]),
         "udp" => udp(),
+        "names" => names(),
+        "messages" => messages(),
         "unix" => unix(&rest[0]),
         "descriptors" => descriptors(&rest[0]),
         "chroot" => chroot(&rest[0]),
