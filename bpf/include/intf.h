@@ -31,6 +31,8 @@ enum sf_kind {
 	SF_KIND_URING,      /* a request of io_uring has ended: as the call that it stands for; [5] is the opcode */
 	SF_KIND_TASK,       /* a thread that there is (iterator) */
 	SF_KIND_FILE,       /* a descriptor that there is (iterator): tid, fd */
+	SF_KIND_PASSED,     /* a descriptor that another process has sent: fd */
+	SF_KIND_MOVED,      /* a thread is in other control groups: whether its whole process is */
 };
 
 /* Which ring. */

@@ -111,6 +111,89 @@ static __always_inline void read_address(struct sf_peer *out, u64 from)
 	}
 }
 
+/* The head of a control message, as programs lay it out. */
+struct control {
+	u64 length;
+	u32 level;
+	u32 type;
+};
+
+#define LEVEL_SOCKET 1
+#define CONTROL_RIGHTS 1
+#define CONTROL_PIDFD 4
+#define PASSED_AT_MOST 253 /* by one message, as the kernel has it */
+
+struct passing {
+	u64 from;
+	u64 end;
+};
+
+static long tell_passed(u32 step, struct passing *passing)
+{
+	struct sf_header *header;
+	struct file *file;
+	int fd;
+
+	if (bpf_probe_read_user(&fd, sizeof(fd), (const void *)(passing->from + sizeof(fd) * step)))
+		return 1;
+	file = file_of(fd);
+	if (!file)
+		return 0;
+	header = begin(SF_KIND_PASSED, SF_NO_CALL, 0);
+	if (!header)
+		return 1;
+	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
+	header->arguments[0] = fd;
+	put_file((u64)file, SF_ITEM_FILE);
+	if (is_socket(file))
+		put_socket((u64)file, SF_ITEM_SOCKET);
+	else
+		put_file_path((u64)file, own_root(), SF_ITEM_PATH);
+	end(SF_LANE_CRITICAL);
+	return 0;
+}
+
+static long take_control(u32 step, struct passing *all)
+{
+	struct passing passing = { .from = all->from + sizeof(struct control) };
+	struct control control;
+	u64 count;
+
+	if (all->from + sizeof(control) > all->end ||
+	    bpf_probe_read_user(&control, sizeof(control), (const void *)all->from) ||
+	    control.length < sizeof(control))
+		return 1;
+	count = (control.length - sizeof(control)) / sizeof(int);
+	if (count > PASSED_AT_MOST)
+		count = PASSED_AT_MOST;
+	if (control.level == LEVEL_SOCKET && (control.type == CONTROL_RIGHTS || control.type == CONTROL_PIDFD))
+		bpf_loop(count, tell_passed, &passing, 0);
+	all->from += (control.length + 7) & ~7ull;
+	return 0;
+}
+
+/* Tells the descriptors that came with a message. */
+__attribute__((noinline)) int tell_control(u64 from, u64 length)
+{
+	struct passing all = { .from = from, .end = from + length };
+
+	if (from && length)
+		bpf_loop(8, take_control, &all, 0);
+	return 0;
+}
+
+/* Whether descriptors may come with the messages of a socket. */
+static __always_inline bool may_pass(int fd)
+{
+	struct file *file = file_of(fd);
+	struct sock *sock;
+
+	if (!file || !is_socket(file))
+		return false;
+	sock = sock_of(file);
+	return MEMBER(struct sock, sock, __sk_common.skc_family) == AF_UNIX;
+}
+
 /* Whether the address in a message says with whom datagrams are exchanged, the socket itself not doing so. */
 static __always_inline bool has_peers(int fd)
 {
@@ -226,6 +309,7 @@ struct messages {
 	u32 number;
 	u32 direction;
 	bool has_peers;
+	bool may_pass;
 	bool is_told;
 };
 
@@ -264,6 +348,8 @@ static long take_message(u32 step, struct messages *all)
 
 	/* One that cannot be read is counted all the same. */
 	bpf_probe_read_user(&entry, sizeof(entry), (const void *)(all->arguments[1] + sizeof(entry) * step));
+	if (all->may_pass)
+		tell_control(entry.message.control, entry.message.control_length);
 	if (all->has_peers)
 		read_address(&peer, entry.message.name);
 	if (all->is_told || count_on(all->arguments[0], all->direction, 1, entry.length, &peer))
@@ -282,6 +368,7 @@ static __always_inline int take_messages(struct pt_regs *regs, u32 number, struc
 
 	read_arguments(regs, all.arguments);
 	all.has_peers = has_peers(all.arguments[0]);
+	all.may_pass = call->direction == DIRECTION_IN && may_pass(all.arguments[0]);
 	/* The kernel takes no more than 1024 at once. */
 	bpf_loop(result > 1024 ? 1024 : result, take_message, &all, 0);
 	return 0;
@@ -417,6 +504,16 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	return 0;
 }
 
+/* Tells what came with a message. */
+static __always_inline void take_passed(struct pt_regs *regs)
+{
+	struct message message;
+
+	if (may_pass(register_at(regs, 1)) &&
+	    !bpf_probe_read_user(&message, sizeof(message), (const void *)register_at(regs, 2)))
+		tell_control(message.control, message.control_length);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(call_end, struct pt_regs *regs, long result)
 {
@@ -445,6 +542,8 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 		return 0;
 	if (call->special == SF_SPECIAL_MESSAGES && result > 0)
 		return take_messages(regs, number, call, result);
+	if (call->special == SF_SPECIAL_MESSAGE && call->direction == DIRECTION_IN && result >= 0 && !is_compat())
+		take_passed(regs);
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
 		if (!count_call(regs, call, result))
 			return 0;

@@ -125,9 +125,12 @@ pub(crate) mod kind {
     pub(crate) const URING: u16 = 7;
     pub(crate) const TASK: u16 = 8;
     pub(crate) const FILE: u16 = 9;
+    pub(crate) const PASSED: u16 = 10;
+    pub(crate) const MOVED: u16 = 11;
     /// Words for them, by number.
-    pub(crate) const NAMES: [&str; 10] = [
-        "", "call", "fork", "exec", "exit", "flow", "signal", "io_uring", "task", "file",
+    pub(crate) const NAMES: [&str; 12] = [
+        "", "call", "fork", "exec", "exit", "flow", "signal", "io_uring", "task", "file", "passed",
+        "moved",
     ];
 }
 

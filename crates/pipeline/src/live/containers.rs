@@ -83,13 +83,14 @@ pub(super) struct Looking<'o, O> {
 
 impl<O: Observer> Looking<'_, O> {
     fn look(&mut self, event: &Event<'_>) {
-        let image = match &event.operation {
-            Operation::Clone(clone) => &clone.image,
-            Operation::Exec(exec) => &exec.image,
+        let (groups, pid) = match &event.operation {
+            Operation::Clone(clone) => (clone.image.cgroups, clone.image.pid),
+            Operation::Exec(exec) => (exec.image.cgroups, exec.image.pid),
+            Operation::EnterControlGroups(entered) => (Some(entered.groups), None),
             _ => return,
         };
-        if let Some(groups) = image.cgroups {
-            self.containers.see(groups, image.pid.unwrap_or(event.tid));
+        if let Some(groups) = groups {
+            self.containers.see(groups, pid.unwrap_or(event.tid));
         }
     }
 }

@@ -3,6 +3,7 @@
 mod capture;
 mod files;
 mod network;
+mod passed;
 mod processes;
 mod uring;
 
@@ -14,6 +15,7 @@ use capture::{
 };
 use files::{chroot, descriptors, files, mounts, special};
 use network::{messages, names, tcp, udp, unix};
+use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
 use uring::uring;
 
@@ -30,6 +32,8 @@ pub const ALL: &[Check] = &[
     ("udp", udp),
     ("messages", messages),
     ("names", names),
+    ("passed", passed),
+    ("moved", moved),
     ("unix", unix),
     ("descriptors", descriptors),
     ("chroot", chroot),

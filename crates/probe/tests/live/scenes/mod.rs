@@ -6,6 +6,7 @@ mod capture;
 mod files;
 mod names;
 mod network;
+mod passed;
 mod processes;
 mod uring;
 
@@ -15,8 +16,12 @@ use capture::{flood, flood_open, old_entry, older, pings};
 use files::{chroot, descriptors, files, mounts, special};
 use names::names;
 use network::{messages, tcp, udp, unix};
+use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
 use uring::uring;
+
+/// A part of the number of the container that a scene makes; four of them are the whole.
+pub const CONTAINER: &str = "0123456789abcdef";
 
 /// Plays a scene.
 pub fn play(scene: &str, rest: &[String]) {
@@ -28,6 +33,8 @@ pub fn play(scene: &str, rest: &[String]) {
         "tcp" => tcp(&rest[0]),
         "udp" => udp(),
         "names" => names(),
+        "passed" => passed(&rest[0]),
+        "moved" => moved(&rest[0]),
         "messages" => messages(),
         "unix" => unix(&rest[0]),
         "descriptors" => descriptors(&rest[0]),

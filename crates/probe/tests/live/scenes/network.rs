@@ -1,9 +1,10 @@
 //! Sockets.
 
+use super::passed::{receive_descriptors, send_descriptors};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
 pub(super) fn tcp(host: &str) {
@@ -82,62 +83,14 @@ pub(super) fn unix(directory: &str) {
     // A descriptor in a message.
     let (one, other) = UnixDatagram::pair().unwrap();
     let file = File::open("/etc/passwd").unwrap();
-    send_descriptor(one.as_raw_fd(), file.as_raw_fd());
+    send_descriptors(one.as_raw_fd(), &[file.as_raw_fd()]);
     drop(file);
-    let mut got = receive_descriptor(other.as_raw_fd());
+    let [mut got] = receive_descriptors(other.as_raw_fd(), false);
     println!("got {}", got.as_raw_fd());
     let mut text = Vec::new();
     got.read_to_end(&mut text).unwrap();
     println!("read {}", text.len());
     assert!(UnixStream::connect(format!("{directory}/none")).is_err());
-}
-
-#[repr(C, align(8))]
-struct Control([u8; 24]);
-
-fn send_descriptor(socket: i32, fd: i32) {
-    let mut byte = [0_u8];
-    let mut vector = libc::iovec {
-        iov_base: byte.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    let mut control = Control([0; 24]);
-    // SAFETY: all zeros is a message without anything.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = 24;
-    // SAFETY: the room is large enough for one descriptor, as the system reckons it.
-    unsafe {
-        let head = libc::CMSG_FIRSTHDR(&raw const message);
-        (*head).cmsg_level = libc::SOL_SOCKET;
-        (*head).cmsg_type = libc::SCM_RIGHTS;
-        (*head).cmsg_len = libc::CMSG_LEN(4) as usize;
-        libc::CMSG_DATA(head).cast::<i32>().write_unaligned(fd);
-        assert_eq!(libc::sendmsg(socket, &raw const message, 0), 1);
-    }
-}
-
-fn receive_descriptor(socket: i32) -> File {
-    let mut byte = [0_u8];
-    let mut vector = libc::iovec {
-        iov_base: byte.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    let mut control = Control([0; 24]);
-    // SAFETY: all zeros is a message without anything.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = 24;
-    // SAFETY: the room is large enough; the descriptor is ours from now on.
-    unsafe {
-        assert_eq!(libc::recvmsg(socket, &raw mut message, 0), 1);
-        let head = libc::CMSG_FIRSTHDR(&raw const message);
-        File::from_raw_fd(libc::CMSG_DATA(head).cast::<i32>().read_unaligned())
-    }
 }
 
 /// Makes a network of the scene's own, with nothing but a loopback.
