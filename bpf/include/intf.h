@@ -31,7 +31,7 @@ enum sf_kind {
 	SF_KIND_URING,      /* a request of io_uring has ended: as the call that it stands for; [5] is the opcode */
 	SF_KIND_TASK,       /* a thread that there is (iterator) */
 	SF_KIND_FILE,       /* a descriptor that there is (iterator): tid, fd */
-	SF_KIND_PASSED,     /* a descriptor that another process has sent: fd */
+	SF_KIND_PASSED,     /* a descriptor that another process has sent, or a ring has given out: fd */
 	SF_KIND_MOVED,      /* a thread is in other control groups: whether its whole process is */
 };
 
@@ -107,6 +107,7 @@ enum sf_special {
 	SF_SPECIAL_PAIR,         /* the numbers are two descriptors, the first of which is described */
 };
 
+#define SF_DIRECT 0x7fffffff /* in place of a descriptor: a place in the own table of an io_uring */
 #define SF_REQUESTS 128 /* kinds of requests of io_uring that the table has room for */
 #define SF_RESULT 7 /* in place of an argument's position: the result */
 

@@ -128,20 +128,18 @@ struct passing {
 	u64 end;
 };
 
-static long tell_passed(u32 step, struct passing *passing)
+/* Describes a descriptor that the current process has got, no call saying what it stands for. In line: the kernel
+ * allows eight calls within each other, and paths need the last. */
+static __always_inline int tell_descriptor(int fd)
 {
+	struct file *file = file_of(fd);
 	struct sf_header *header;
-	struct file *file;
-	int fd;
 
-	if (bpf_probe_read_user(&fd, sizeof(fd), (const void *)(passing->from + sizeof(fd) * step)))
-		return 1;
-	file = file_of(fd);
 	if (!file)
 		return 0;
 	header = begin(SF_KIND_PASSED, SF_NO_CALL, 0);
 	if (!header)
-		return 1;
+		return 0;
 	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
 	header->arguments[0] = fd;
 	put_file((u64)file, SF_ITEM_FILE);
@@ -150,6 +148,16 @@ static long tell_passed(u32 step, struct passing *passing)
 	else
 		put_file_path((u64)file, own_root(), SF_ITEM_PATH);
 	end(SF_LANE_CRITICAL);
+	return 0;
+}
+
+static long tell_passed(u32 step, struct passing *passing)
+{
+	int fd;
+
+	if (bpf_probe_read_user(&fd, sizeof(fd), (const void *)(passing->from + sizeof(fd) * step)))
+		return 1;
+	tell_descriptor(fd);
 	return 0;
 }
 
@@ -227,22 +235,27 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 	return out->family != 0;
 }
 
+/* Counts what moves between two descriptors. Told for both sides or counted on both: where it is the first of one,
+ * nothing is added to the other. */
+static __always_inline bool count_copy(int from, int to, long result)
+{
+	bool is_told = count_on(from, DIRECTION_IN, 0, 0, NULL);
+
+	is_told |= count_on(to, DIRECTION_OUT, 0, 0, NULL);
+	if (is_told)
+		return true;
+	count_on(from, DIRECTION_IN, 1, result, NULL);
+	count_on(to, DIRECTION_OUT, 1, result, NULL);
+	return false;
+}
+
 /* Counts a call that moves data. Whether it is to be told by a record of its own. */
 static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *call, long result)
 {
 	struct sf_peer peer = {};
-	bool is_told;
 
-	if (call->special == SF_SPECIAL_COPY) {
-		/* Told for both sides or counted on both: where it is the first of one, nothing is added to the other. */
-		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL);
-		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL);
-		if (is_told)
-			return true;
-		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
-		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL);
-		return false;
-	}
+	if (call->special == SF_SPECIAL_COPY)
+		return count_copy(register_at(regs, call->fd), register_at(regs, call->fd2), result);
 	if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0)
 		find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5));
 	return count_on(register_at(regs, call->fd), call->direction, 1, result, &peer);

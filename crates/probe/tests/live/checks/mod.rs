@@ -17,7 +17,7 @@ use files::{chroot, descriptors, files, mounts, special};
 use network::{messages, names, tcp, udp, unix};
 use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
-use uring::uring;
+use uring::{uring, uring_files, uring_sockets};
 
 type Check = (&'static str, fn());
 
@@ -49,6 +49,8 @@ pub const ALL: &[Check] = &[
     ("privileges", privileges),
     ("killed", killed),
     ("uring", uring),
+    ("uring_files", uring_files),
+    ("uring_sockets", uring_sockets),
     ("per_call", per_call),
     ("floor", floor),
     ("two_at_once", two_at_once),

@@ -18,7 +18,7 @@ use names::names;
 use network::{messages, tcp, udp, unix};
 use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
-use uring::uring;
+use uring::{uring, uring_files, uring_sockets};
 
 /// A part of the number of the container that a scene makes; four of them are the whole.
 pub const CONTAINER: &str = "0123456789abcdef";
@@ -46,6 +46,8 @@ pub fn play(scene: &str, rest: &[String]) {
         "flood" => flood(rest[0].parse().unwrap()),
         "killed" => killed(),
         "uring" => uring(&rest[0]),
+        "uring_files" => uring_files(&rest[0]),
+        "uring_sockets" => uring_sockets(),
         "nothing" => {}
         "pings" => pings(),
         "old_entry" => old_entry(&rest[0]),
