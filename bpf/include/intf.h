@@ -105,6 +105,7 @@ enum sf_special {
 	SF_SPECIAL_CONNECT,      /* where to is told as the kernel took it */
 	SF_SPECIAL_CLONE,        /* the child returns from it too, and was told before */
 	SF_SPECIAL_PAIR,         /* the numbers are two descriptors, the first of which is described */
+	SF_SPECIAL_DIRECTORY,    /* the working directory is told as the kernel has it */
 };
 
 #define SF_DIRECT 0x7fffffff /* in place of a descriptor: a place in the own table of an io_uring */

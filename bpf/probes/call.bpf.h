@@ -506,6 +506,8 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	if (call->special == SF_SPECIAL_PAIR && result >= 0 &&
 	    !bpf_probe_read_user(&first, sizeof(first), (const void *)argument(header, call->numbers)))
 		put_object(first, false);
+	if (call->special == SF_SPECIAL_DIRECTORY && result == 0)
+		put_directory(bpf_get_current_task());
 	if (call->data && config.data_size)
 		put_data(call, header, result, &peer);
 	if (call->special == SF_SPECIAL_EXEC) {

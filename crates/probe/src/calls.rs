@@ -131,7 +131,7 @@ const CALLS: &[Known] = &[
     critical(libc::SYS_unshare, "unshare", Code::SYSCALL_UNSHARE_X),
     critical(libc::SYS_setsid, "setsid", Code::SYSCALL_SETSID_X),
     critical(libc::SYS_setpgid, "setpgid", Code::SYSCALL_SETPGID_X),
-    critical(libc::SYS_chdir, "chdir", Code::SYSCALL_CHDIR_X).texts([1]),
+    critical(libc::SYS_chdir, "chdir", Code::SYSCALL_CHDIR_X).texts([1]).special(special::DIRECTORY),
     critical(libc::SYS_fchdir, "fchdir", Code::SYSCALL_FCHDIR_X).fd(1),
     critical(libc::SYS_chroot, "chroot", Code::SYSCALL_CHROOT_X).texts([1]),
     critical(libc::SYS_pivot_root, "pivot_root", GENERIC).texts([1, 2]),

@@ -202,6 +202,7 @@ pub(crate) mod special {
     pub(crate) const CONNECT: u8 = 12;
     pub(crate) const CLONE: u8 = 13;
     pub(crate) const PAIR: u8 = 14;
+    pub(crate) const DIRECTORY: u8 = 15;
 }
 
 structures! {
@@ -507,6 +508,7 @@ mod tests {
             ("SF_SPECIAL_CONNECT", u64::from(special::CONNECT)),
             ("SF_SPECIAL_CLONE", u64::from(special::CLONE)),
             ("SF_SPECIAL_PAIR", u64::from(special::PAIR)),
+            ("SF_SPECIAL_DIRECTORY", u64::from(special::DIRECTORY)),
         ];
         for (name, own) in pairs {
             assert_eq!(value(name), *own, "{name}");

@@ -250,6 +250,10 @@ impl Translator {
     }
 
     /// Tells of a thing without arguments that no call stands for.
+    #[allow(
+        clippy::large_types_passed_by_value,
+        reason = "it is moved into the event"
+    )]
     fn tell_plain<O: Observer>(
         &mut self,
         record: &Record<'_>,

@@ -187,3 +187,23 @@ pub(super) fn special() {
         assert_ne!(map.argument("fd"), "-1");
     }
 }
+
+/// Where the kernel keeps a name, changing it in memory deceives nobody.
+pub(super) fn raced() {
+    let directory = directory();
+    let root = name(&directory);
+    let watched = watch("raced", &[&root]);
+    check_whole(&watched);
+    let real = watched.output.trim().strip_prefix("real ").unwrap();
+    let prefix = format!("{root}/one-");
+    let told: String = watched
+        .named("chdir")
+        .into_iter()
+        .filter_map(|event| event.argument("(path)").strip_prefix(&prefix))
+        .collect();
+    assert_eq!(told, real);
+    assert!(
+        real.contains('a') && real.contains('b'),
+        "nothing was changed"
+    );
+}

@@ -13,7 +13,7 @@ use capture::{
     closes, collector, doctor, flood, floor, latency, lost, old_entry, older, per_call, privileges,
     two_at_once,
 };
-use files::{chroot, descriptors, files, mounts, special};
+use files::{chroot, descriptors, files, mounts, raced, special};
 use network::{messages, names, tcp, udp, unix};
 use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
@@ -37,6 +37,7 @@ pub const ALL: &[Check] = &[
     ("unix", unix),
     ("descriptors", descriptors),
     ("chroot", chroot),
+    ("raced", raced),
     ("mounts", mounts),
     ("identity", identity),
     ("special", special),

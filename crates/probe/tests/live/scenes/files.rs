@@ -162,3 +162,31 @@ pub(super) fn special() {
         );
     }
 }
+
+/// Changes the directory again and again by a name that another thread keeps changing.
+pub(super) fn raced(directory: &str) {
+    for name in ["one-a", "one-b"] {
+        fs::create_dir(format!("{directory}/{name}")).unwrap();
+    }
+    let mut name = c(&format!("{directory}/one-a")).into_bytes_with_nul();
+    let last = name.len() - 2;
+    // SAFETY: it lives as long as the name, and is only used as what it is.
+    let letter = unsafe { std::sync::atomic::AtomicU8::from_ptr(&raw mut name[last]) };
+    let path = name.as_ptr() as i64;
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let mut real = String::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                letter.fetch_xor(b'a' ^ b'b', std::sync::atomic::Ordering::Relaxed);
+            }
+        });
+        for _ in 0..2000 {
+            assert_eq!(call(libc::SYS_chdir, [path, 0, 0, 0]), 0);
+            let own = std::env::current_dir().unwrap();
+            real.push(own.to_string_lossy().chars().last().unwrap());
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    println!("real {real}");
+}

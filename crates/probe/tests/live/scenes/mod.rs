@@ -13,7 +13,7 @@ mod uring;
 use std::ffi::CString;
 
 use capture::{flood, flood_open, old_entry, older, pings};
-use files::{chroot, descriptors, files, mounts, special};
+use files::{chroot, descriptors, files, mounts, raced, special};
 use names::names;
 use network::{messages, tcp, udp, unix};
 use passed::{moved, passed};
@@ -39,6 +39,7 @@ pub fn play(scene: &str, rest: &[String]) {
         "unix" => unix(&rest[0]),
         "descriptors" => descriptors(&rest[0]),
         "chroot" => chroot(&rest[0]),
+        "raced" => raced(&rest[0]),
         "mounts" => mounts(&rest[0]),
         "identity" => identity(),
         "special" => special(),
