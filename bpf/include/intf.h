@@ -18,6 +18,7 @@
 #define SF_KINDS 16
 #define SF_NO_CALL 0xffff
 #define SF_FOREIGN 0xffffffff
+#define SF_ANSWER 512 /* first bytes that are kept of what a name server answers */
 
 /* What a record tells. */
 enum sf_kind {
@@ -30,6 +31,8 @@ enum sf_kind {
 	SF_KIND_URING,      /* a request of io_uring has ended: as the call that it stands for; [5] is the opcode */
 	SF_KIND_TASK,       /* a thread that there is (iterator) */
 	SF_KIND_FILE,       /* a descriptor that there is (iterator): tid, fd */
+	SF_KIND_PASSED,     /* a descriptor that another process has sent, or a ring has given out: fd */
+	SF_KIND_MOVED,      /* a thread is in other control groups: whether its whole process is */
 };
 
 /* Which ring. */
@@ -102,8 +105,10 @@ enum sf_special {
 	SF_SPECIAL_CONNECT,      /* where to is told as the kernel took it */
 	SF_SPECIAL_CLONE,        /* the child returns from it too, and was told before */
 	SF_SPECIAL_PAIR,         /* the numbers are two descriptors, the first of which is described */
+	SF_SPECIAL_DIRECTORY,    /* the working directory is told as the kernel has it */
 };
 
+#define SF_DIRECT 0x7fffffff /* in place of a descriptor: a place in the own table of an io_uring */
 #define SF_REQUESTS 128 /* kinds of requests of io_uring that the table has room for */
 #define SF_RESULT 7 /* in place of an argument's position: the result */
 
@@ -241,7 +246,7 @@ struct sf_flow {
 	struct sf_peer peer;
 	struct sf_peer local;
 	__u32 tid;
-	__u32 unused;
+	__u32 always; /* directions of which each operation is told */
 };
 
 struct sf_losses {

@@ -289,6 +289,7 @@ struct io_kiocb {
 };
 struct io_close {
 	int fd;
+	u32 file_slot;
 };
 struct open_how {
 	u64 flags, mode, resolve;
@@ -298,6 +299,7 @@ struct filename {
 };
 struct io_open {
 	int dfd;
+	u32 file_slot;
 	struct filename *filename;
 	struct open_how how;
 };
@@ -306,8 +308,43 @@ struct io_unlink {
 	struct filename *filename;
 };
 struct io_rename {
-	int old_dfd, new_dfd;
+	int old_dfd, new_dfd, flags;
 	struct filename *oldpath, *newpath;
+};
+struct io_mkdir {
+	u16 mode;
+};
+struct io_rw {
+	u32 len;
+};
+struct io_sr_msg {
+	u32 len;
+};
+struct io_splice {
+	u64 len;
+	int splice_fd_in;
+	u32 flags;
+};
+struct io_socket {
+	int domain, type, protocol;
+	u32 file_slot;
+};
+struct io_accept {
+	int flags;
+	u32 file_slot;
+};
+struct io_shutdown {
+	int how;
+};
+struct io_listen {
+	int backlog;
+};
+struct io_ftrunc {
+	s64 len;
+};
+struct io_pipe {
+	int *fds;
+	int flags, file_slot;
 };
 
 struct seq_file;

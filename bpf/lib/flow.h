@@ -119,6 +119,14 @@ static __always_inline void read_local(struct file *file, struct sf_peer *out)
 	}
 }
 
+/* Directions of which each operation is told: what name servers answer names the addresses that follow. */
+static __always_inline u32 told_always(struct file *file, struct sf_peer *peer)
+{
+	bool is_answer = peer && peer->family ? peer->port == NAME_SERVER : is_to_name_server(file);
+
+	return is_answer ? DIRECTION_IN : 0;
+}
+
 static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struct file *file, u64 now,
 						  struct sf_peer *peer)
 {
@@ -135,6 +143,7 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 	fresh->first = now;
 	fresh->last = now;
 	fresh->tid = is_worker(task) ? task->tgid : task->pid;
+	fresh->always = told_always(file, peer);
 	if (peer) {
 		fresh->peer = *peer;
 		read_local(file, &fresh->local);
@@ -146,8 +155,14 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 
 static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes, u64 now)
 {
-	if (!(flow->told & direction) && !(__sync_fetch_and_or(&flow->told, direction) & direction))
-		return true;
+	if (!(flow->told & direction)) {
+		if (!(flow->always & direction)) {
+			if (!(__sync_fetch_and_or(&flow->told, direction) & direction))
+				return true;
+		} else if (bytes > 0 || !ops) {
+			return true;
+		}
+	}
 	if (bytes < 0)
 		bytes = 0;
 	if (direction == DIRECTION_IN) {
@@ -227,6 +242,21 @@ full:
 	if (own)
 		__sync_fetch_and_add(&own->uncounted, 1);
 	return true;
+}
+
+/* A socket has got another far end: what is told of it may have changed. */
+static __always_inline void follow_connect(int fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
+	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	struct file *file = file_of(fd);
+
+	if (!flow || !file)
+		return;
+	flow->always = told_always(file, NULL);
+	if (flow->always)
+		__sync_fetch_and_and(&flow->told, ~(u64)flow->always);
 }
 
 /* Whether a process may tell one more normal record. */

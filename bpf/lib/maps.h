@@ -132,7 +132,8 @@ struct request {
 	u32 opcode;
 	int fd;
 	int fd2;
-	u32 flags;
+	u32 is_direct; /* what it makes gets a place in the ring's own table, and no descriptor */
+	u64 arguments[5];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

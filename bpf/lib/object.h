@@ -8,6 +8,7 @@
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define NAME_SERVER __builtin_bswap16(53) /* the port, in network order */
 #define OVERLAY_MAGIC 0x794c7630
 #define TMPFS_MAGIC 0x01021994
 
@@ -41,6 +42,20 @@ static __always_inline struct sock *sock_of(struct file *file)
 {
 	struct socket *socket = MEMBER(struct file, file, private_data);
 	return MEMBER(struct socket, socket, sk);
+}
+
+/* Whether the far end of a connected socket is a name server. */
+static __always_inline bool is_to_name_server(struct file *file)
+{
+	struct sock *sock;
+	u16 family;
+
+	if (!is_socket(file))
+		return false;
+	sock = sock_of(file);
+	family = MEMBER(struct sock, sock, __sk_common.skc_family);
+	return (family == AF_INET || family == AF_INET6) &&
+	       MEMBER(struct sock, sock, __sk_common.skc_dport) == NAME_SERVER;
 }
 
 static __always_inline void read_inode(struct sf_file *out, struct inode *inode)

@@ -78,6 +78,16 @@ struct message {
 	u32 unused;
 	u64 vector;
 	u64 count;
+	u64 control;
+	u64 control_length;
+	u64 flags;
+};
+
+/* One of several messages. */
+struct message_entry {
+	struct message message;
+	u32 length;
+	u32 unused;
 };
 
 /* Reads the address of a peer. */
@@ -101,12 +111,101 @@ static __always_inline void read_address(struct sf_peer *out, u64 from)
 	}
 }
 
-/* With whom datagrams are exchanged, where the socket itself does not say. */
-static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call, u64 first, u64 second,
-				      u64 fifth)
+/* The head of a control message, as programs lay it out. */
+struct control {
+	u64 length;
+	u32 level;
+	u32 type;
+};
+
+#define LEVEL_SOCKET 1
+#define CONTROL_RIGHTS 1
+#define CONTROL_PIDFD 4
+#define PASSED_AT_MOST 253 /* by one message, as the kernel has it */
+
+struct passing {
+	u64 from;
+	u64 end;
+};
+
+/* Describes a descriptor that the current process has got, no call saying what it stands for. In line: the kernel
+ * allows eight calls within each other, and paths need the last. */
+static __always_inline int tell_descriptor(int fd)
 {
-	struct file *file = file_of(first);
-	struct message message;
+	struct file *file = file_of(fd);
+	struct sf_header *header;
+
+	if (!file)
+		return 0;
+	header = begin(SF_KIND_PASSED, SF_NO_CALL, 0);
+	if (!header)
+		return 0;
+	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
+	header->arguments[0] = fd;
+	put_file((u64)file, SF_ITEM_FILE);
+	if (is_socket(file))
+		put_socket((u64)file, SF_ITEM_SOCKET);
+	else
+		put_file_path((u64)file, own_root(), SF_ITEM_PATH);
+	end(SF_LANE_CRITICAL);
+	return 0;
+}
+
+static long tell_passed(u32 step, struct passing *passing)
+{
+	int fd;
+
+	if (bpf_probe_read_user(&fd, sizeof(fd), (const void *)(passing->from + sizeof(fd) * step)))
+		return 1;
+	tell_descriptor(fd);
+	return 0;
+}
+
+static long take_control(u32 step, struct passing *all)
+{
+	struct passing passing = { .from = all->from + sizeof(struct control) };
+	struct control control;
+	u64 count;
+
+	if (all->from + sizeof(control) > all->end ||
+	    bpf_probe_read_user(&control, sizeof(control), (const void *)all->from) ||
+	    control.length < sizeof(control))
+		return 1;
+	count = (control.length - sizeof(control)) / sizeof(int);
+	if (count > PASSED_AT_MOST)
+		count = PASSED_AT_MOST;
+	if (control.level == LEVEL_SOCKET && (control.type == CONTROL_RIGHTS || control.type == CONTROL_PIDFD))
+		bpf_loop(count, tell_passed, &passing, 0);
+	all->from += (control.length + 7) & ~7ull;
+	return 0;
+}
+
+/* Tells the descriptors that came with a message. */
+__attribute__((noinline)) int tell_control(u64 from, u64 length)
+{
+	struct passing all = { .from = from, .end = from + length };
+
+	if (from && length)
+		bpf_loop(8, take_control, &all, 0);
+	return 0;
+}
+
+/* Whether descriptors may come with the messages of a socket. */
+static __always_inline bool may_pass(int fd)
+{
+	struct file *file = file_of(fd);
+	struct sock *sock;
+
+	if (!file || !is_socket(file))
+		return false;
+	sock = sock_of(file);
+	return MEMBER(struct sock, sock, __sk_common.skc_family) == AF_UNIX;
+}
+
+/* Whether the address in a message says with whom datagrams are exchanged, the socket itself not doing so. */
+static __always_inline bool has_peers(int fd)
+{
+	struct file *file = file_of(fd);
 	struct sock *sock;
 	u16 family;
 
@@ -114,8 +213,17 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 		return false;
 	sock = sock_of(file);
 	family = MEMBER(struct sock, sock, __sk_common.skc_family);
-	if ((family != AF_INET && family != AF_INET6) || MEMBER(struct sock, sock, sk_type) == 1 ||
-	    MEMBER(struct sock, sock, __sk_common.skc_dport))
+	return (family == AF_INET || family == AF_INET6) && MEMBER(struct sock, sock, sk_type) != 1 &&
+	       !MEMBER(struct sock, sock, __sk_common.skc_dport);
+}
+
+/* With whom datagrams are exchanged, where the socket itself does not say. */
+static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call, u64 first, u64 second,
+				      u64 fifth)
+{
+	struct message message;
+
+	if (!has_peers(first))
 		return false;
 	if (call->special == SF_SPECIAL_MESSAGE) {
 		if (is_compat() || bpf_probe_read_user(&message, sizeof(message), (const void *)second))
@@ -127,50 +235,30 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 	return out->family != 0;
 }
 
-struct message_sum {
-	u64 from;
-	s64 bytes;
-};
-
-static long add_message(u32 step, struct message_sum *sum)
+/* Counts what moves between two descriptors. Told for both sides or counted on both: where it is the first of one,
+ * nothing is added to the other. */
+static __always_inline bool count_copy(int from, int to, long result)
 {
-	u32 length = 0;
+	bool is_told = count_on(from, DIRECTION_IN, 0, 0, NULL);
 
-	/* An entry is a head of 56 bytes and the length. */
-	bpf_probe_read_user(&length, sizeof(length), (const void *)(sum->from + 64 * step + 56));
-	sum->bytes += length;
-	return 0;
+	is_told |= count_on(to, DIRECTION_OUT, 0, 0, NULL);
+	if (is_told)
+		return true;
+	count_on(from, DIRECTION_IN, 1, result, NULL);
+	count_on(to, DIRECTION_OUT, 1, result, NULL);
+	return false;
 }
 
 /* Counts a call that moves data. Whether it is to be told by a record of its own. */
 static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *call, long result)
 {
-	struct message_sum sum = {};
 	struct sf_peer peer = {};
-	u64 ops = 1;
-	bool is_told;
 
-	if (call->special == SF_SPECIAL_COPY) {
-		/* Told for both sides or counted on both: where it is the first of one, nothing is added to the other. */
-		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL);
-		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL);
-		if (is_told)
-			return true;
-		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
-		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL);
-		return false;
-	}
-	if (call->special == SF_SPECIAL_MESSAGES) {
-		sum.from = register_at(regs, 2);
-		if (result > 0) {
-			bpf_loop(result > 1024 ? 1024 : result, add_message, &sum, 0);
-			ops = result;
-			result = sum.bytes;
-		}
-	} else if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0) {
+	if (call->special == SF_SPECIAL_COPY)
+		return count_copy(register_at(regs, call->fd), register_at(regs, call->fd2), result);
+	if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0)
 		find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5));
-	}
-	return count_on(register_at(regs, call->fd), call->direction, ops, result, &peer);
+	return count_on(register_at(regs, call->fd), call->direction, 1, result, &peer);
 }
 
 /* Describes what a descriptor stands for. */
@@ -188,9 +276,21 @@ static __always_inline void put_object(int fd, bool is_second)
 	put_file_path((u64)file, own_root(), is_second ? SF_ITEM_PATH2 : SF_ITEM_PATH);
 }
 
-static __always_inline void put_data(struct sf_call *call, struct sf_header *header, s64 result)
+/* How much is kept of what moves. */
+static __always_inline u32 kept_data(u32 direction, int fd, struct sf_peer *peer)
+{
+	struct file *file = direction == DIRECTION_IN ? file_of(fd) : NULL;
+
+	if (file && config.data_size < SF_ANSWER && (told_always(file, peer) & direction))
+		return SF_ANSWER;
+	return config.data_size;
+}
+
+static __always_inline void put_data(struct sf_call *call, struct sf_header *header, s64 result,
+				     struct sf_peer *peer)
 {
 	u64 from = argument(header, call->data);
+	u32 kept = kept_data(call->direction, header->arguments[0], peer);
 	u64 buffer[2] = {};
 	struct message message;
 	u64 length = result;
@@ -211,9 +311,80 @@ static __always_inline void put_data(struct sf_call *call, struct sf_header *hea
 		if (length > buffer[1])
 			length = buffer[1];
 	}
-	if (length > config.data_size)
-		length = config.data_size;
+	if (length > kept)
+		length = kept;
 	put_user_bytes(from, length, SF_ITEM_DATA);
+}
+
+/* A call that moves several messages. */
+struct messages {
+	u64 arguments[SF_ARGUMENTS];
+	u32 number;
+	u32 direction;
+	bool has_peers;
+	bool may_pass;
+	bool is_told;
+};
+
+/* Tells one of several messages. */
+static __always_inline void tell_message(struct messages *all, struct message_entry *entry, struct sf_peer *peer)
+{
+	u32 pid = bpf_get_current_pid_tgid() >> 32, kept, length = entry->length;
+	int fd = all->arguments[0];
+	struct sf_header *header;
+	u64 buffer[2] = {};
+
+	if (!config.per_call && !may_tell(pid)) {
+		leave_out(pid, all->number, -1);
+		return;
+	}
+	header = begin(SF_KIND_CALL, all->number, length);
+	if (!header)
+		return;
+	__builtin_memcpy(header->arguments, all->arguments, sizeof(header->arguments));
+	put_object(fd, false);
+	if (peer->family)
+		put_peer(peer, SF_ITEM_PEER);
+	if (config.data_size && !bpf_probe_read_user(buffer, sizeof(buffer), (const void *)entry->message.vector)) {
+		kept = kept_data(all->direction, fd, peer);
+		if (length > buffer[1])
+			length = buffer[1];
+		put_user_bytes(buffer[0], length > kept ? kept : length, SF_ITEM_DATA);
+	}
+	end(SF_LANE_NORMAL);
+}
+
+static long take_message(u32 step, struct messages *all)
+{
+	struct message_entry entry = {};
+	struct sf_peer peer = {};
+
+	/* One that cannot be read is counted all the same. */
+	bpf_probe_read_user(&entry, sizeof(entry), (const void *)(all->arguments[1] + sizeof(entry) * step));
+	if (all->may_pass)
+		tell_control(entry.message.control, entry.message.control_length);
+	if (all->has_peers)
+		read_address(&peer, entry.message.name);
+	if (all->is_told || count_on(all->arguments[0], all->direction, 1, entry.length, &peer))
+		tell_message(all, &entry, &peer);
+	return 0;
+}
+
+/* Counts or tells each message that a call has moved, with its own peer. */
+static __always_inline int take_messages(struct pt_regs *regs, u32 number, struct sf_call *call, long result)
+{
+	struct messages all = {
+		.number = number,
+		.direction = call->direction,
+		.is_told = config.per_call,
+	};
+
+	read_arguments(regs, all.arguments);
+	all.has_peers = has_peers(all.arguments[0]);
+	all.may_pass = call->direction == DIRECTION_IN && may_pass(all.arguments[0]);
+	/* The kernel takes no more than 1024 at once. */
+	bpf_loop(result > 1024 ? 1024 : result, take_message, &all, 0);
+	return 0;
 }
 
 /* Whether a call is one of those that are told, though others with its number are not. */
@@ -328,14 +499,17 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 			put_peer(&target->peer, SF_ITEM_TARGET);
 			bpf_map_delete_elem(&targets, &tid);
 		}
+		follow_connect(argument(header, call->fd));
 	}
 	if (call->numbers)
 		put_user_bytes(argument(header, call->numbers), call->numbers_size, SF_ITEM_NUMBERS);
 	if (call->special == SF_SPECIAL_PAIR && result >= 0 &&
 	    !bpf_probe_read_user(&first, sizeof(first), (const void *)argument(header, call->numbers)))
 		put_object(first, false);
+	if (call->special == SF_SPECIAL_DIRECTORY && result == 0)
+		put_directory(bpf_get_current_task());
 	if (call->data && config.data_size)
-		put_data(call, header, result);
+		put_data(call, header, result, &peer);
 	if (call->special == SF_SPECIAL_EXEC) {
 		if (!is_compat())
 			put_user_vector(argument(header, call->strings[0] + 1), SF_ITEM_ARGUMENTS);
@@ -343,6 +517,16 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	}
 	end(call->lane);
 	return 0;
+}
+
+/* Tells what came with a message. */
+static __always_inline void take_passed(struct pt_regs *regs)
+{
+	struct message message;
+
+	if (may_pass(register_at(regs, 1)) &&
+	    !bpf_probe_read_user(&message, sizeof(message), (const void *)register_at(regs, 2)))
+		tell_control(message.control, message.control_length);
 }
 
 SEC("tp_btf/sys_exit")
@@ -371,6 +555,10 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 	task = bpf_get_current_task_btf();
 	if (task->tgid == config.own_pid)
 		return 0;
+	if (call->special == SF_SPECIAL_MESSAGES && result > 0)
+		return take_messages(regs, number, call, result);
+	if (call->special == SF_SPECIAL_MESSAGE && call->direction == DIRECTION_IN && result >= 0 && !is_compat())
+		take_passed(regs);
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
 		if (!count_call(regs, call, result))
 			return 0;

@@ -141,6 +141,27 @@ int BPF_PROG(thread_ended, struct task_struct *task)
 	return 0;
 }
 
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(thread_moved, void *group, const char *path, struct task_struct *task, bool is_process)
+{
+	struct sf_header *header;
+
+	if (task->tgid == config.own_pid)
+		return 0;
+	/* Told by who moves it, about what is moved. */
+	header = begin(SF_KIND_MOVED, SF_NO_CALL, 0);
+	if (!header)
+		return 0;
+	header->pid = task->tgid;
+	header->tid = task->pid;
+	header->start = task->group_leader->start_boottime;
+	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
+	header->arguments[0] = is_process;
+	put_cgroups(address_in(ctx, 2));
+	end(SF_LANE_CRITICAL);
+	return 0;
+}
+
 struct small_record {
 	struct sf_header header;
 };

@@ -4,44 +4,85 @@
  * kernel had copied from the program when the request was submitted.
  */
 
+#define REQUEST_READV 1
+#define REQUEST_WRITEV 2
+#define REQUEST_READ_FIXED 4
+#define REQUEST_WRITE_FIXED 5
+#define REQUEST_ACCEPT 13
 #define REQUEST_OPEN 18
 #define REQUEST_CLOSE 19
+#define REQUEST_READ 22
+#define REQUEST_WRITE 23
+#define REQUEST_SEND 26
+#define REQUEST_RECEIVE 27
 #define REQUEST_OPEN2 28
+#define REQUEST_SPLICE 30
+#define REQUEST_TEE 33
+#define REQUEST_SHUTDOWN 34
 #define REQUEST_RENAME 35
 #define REQUEST_UNLINK 36
 #define REQUEST_MKDIR 37
 #define REQUEST_SYMLINK 38
 #define REQUEST_LINK 39
+#define REQUEST_SOCKET 45
+#define REQUEST_INSTALL 54
+#define REQUEST_TRUNCATE 55
+#define REQUEST_BIND 56
+#define REQUEST_LISTEN 57
+#define REQUEST_PIPE 62
 #define FIXED_FILE 1
+#define SPLICE_FIXED (1u << 31)
 
-/* Where the names of a request stand. */
-static __always_inline bool find_names(struct io_kiocb *io, struct request *request, struct filename **first,
+/* What a request asks for, in the order of the call that it stands for; and where its names stand. Kernels that do not
+ * know a kind of request never show one. */
+static __always_inline bool read_files(struct io_kiocb *io, struct request *out, struct filename **first,
 				       struct filename **second)
 {
 	struct io_rename *rename = (void *)io;
 	struct io_unlink *unlink = (void *)io;
+	struct io_close *close = (void *)io;
+	struct io_mkdir *mkdir = (void *)io;
 	struct io_open *open = (void *)io;
 
-	switch (request->opcode) {
+	switch (out->opcode) {
 	case REQUEST_OPEN:
 	case REQUEST_OPEN2:
-		request->fd = BPF_CORE_READ(open, dfd);
-		request->flags = BPF_CORE_READ(open, how.flags);
+		out->arguments[0] = BPF_CORE_READ(open, dfd);
+		out->arguments[2] = BPF_CORE_READ(open, how.flags);
+		out->arguments[3] = BPF_CORE_READ(open, how.mode);
+		out->arguments[4] = BPF_CORE_READ(open, how.resolve);
+		out->is_direct = BPF_CORE_READ(open, file_slot);
 		*first = BPF_CORE_READ(open, filename);
 		return true;
+	case REQUEST_CLOSE:
+		out->fd = BPF_CORE_READ(close, fd);
+		if (bpf_core_field_exists(close->file_slot) && BPF_CORE_READ(close, file_slot))
+			out->fd = -1;
+		out->arguments[0] = out->fd;
+		return false;
 	case REQUEST_UNLINK:
+		out->arguments[0] = BPF_CORE_READ(unlink, dfd);
+		out->arguments[2] = BPF_CORE_READ(unlink, flags);
+		*first = BPF_CORE_READ(unlink, filename);
+		return true;
 	case REQUEST_MKDIR:
-		/* mkdir has its mode in the place of the flags, and alike otherwise. */
-		request->fd = BPF_CORE_READ(unlink, dfd);
-		request->flags = BPF_CORE_READ(unlink, flags);
+		/* Laid out alike but for the mode. */
+		out->arguments[0] = BPF_CORE_READ(unlink, dfd);
+		if (bpf_core_field_exists(mkdir->mode))
+			out->arguments[2] = BPF_CORE_READ(mkdir, mode);
 		*first = BPF_CORE_READ(unlink, filename);
 		return true;
 	case REQUEST_RENAME:
 	case REQUEST_LINK:
+		/* Laid out alike. */
+		out->arguments[0] = BPF_CORE_READ(rename, old_dfd);
+		out->arguments[2] = BPF_CORE_READ(rename, new_dfd);
+		out->arguments[4] = BPF_CORE_READ(rename, flags);
+		*first = BPF_CORE_READ(rename, oldpath);
+		*second = BPF_CORE_READ(rename, newpath);
+		return true;
 	case REQUEST_SYMLINK:
-		/* Links are laid out alike. */
-		request->fd = BPF_CORE_READ(rename, old_dfd);
-		request->fd2 = BPF_CORE_READ(rename, new_dfd);
+		out->arguments[1] = BPF_CORE_READ(rename, new_dfd);
 		*first = BPF_CORE_READ(rename, oldpath);
 		*second = BPF_CORE_READ(rename, newpath);
 		return true;
@@ -49,11 +90,89 @@ static __always_inline bool find_names(struct io_kiocb *io, struct request *requ
 	return false;
 }
 
+static __always_inline void read_sockets(struct io_kiocb *io, struct request *out)
+{
+	struct io_shutdown *shutdown = (void *)io;
+	struct io_accept *accept = (void *)io;
+	struct io_socket *socket = (void *)io;
+	struct io_listen *listen = (void *)io;
+	struct io_sr_msg *message = (void *)io;
+
+	switch (out->opcode) {
+	case REQUEST_SOCKET:
+		if (!bpf_core_type_exists(struct io_socket))
+			break;
+		out->arguments[0] = BPF_CORE_READ(socket, domain);
+		out->arguments[1] = BPF_CORE_READ(socket, type);
+		out->arguments[2] = BPF_CORE_READ(socket, protocol);
+		out->is_direct = BPF_CORE_READ(socket, file_slot);
+		break;
+	case REQUEST_ACCEPT:
+		out->arguments[3] = BPF_CORE_READ(accept, flags);
+		if (bpf_core_field_exists(accept->file_slot))
+			out->is_direct = BPF_CORE_READ(accept, file_slot);
+		break;
+	case REQUEST_SHUTDOWN:
+		out->arguments[1] = BPF_CORE_READ(shutdown, how);
+		break;
+	case REQUEST_LISTEN:
+		if (bpf_core_type_exists(struct io_listen))
+			out->arguments[1] = BPF_CORE_READ(listen, backlog);
+		break;
+	case REQUEST_SEND:
+	case REQUEST_RECEIVE:
+		out->arguments[2] = BPF_CORE_READ(message, len);
+		break;
+	}
+}
+
+static __always_inline void read_others(struct io_kiocb *io, struct request *out)
+{
+	struct io_splice *splice = (void *)io;
+	struct io_ftrunc *truncate = (void *)io;
+	struct io_pipe *pipe = (void *)io;
+	struct io_rw *move = (void *)io;
+
+	switch (out->opcode) {
+	case REQUEST_READ_FIXED:
+	case REQUEST_WRITE_FIXED:
+	case REQUEST_READ:
+	case REQUEST_WRITE:
+		out->arguments[2] = BPF_CORE_READ(move, len);
+		break;
+	case REQUEST_SPLICE:
+	case REQUEST_TEE:
+		out->fd2 = out->fd;
+		out->fd = -1;
+		if (bpf_core_field_exists(splice->splice_fd_in) && !(BPF_CORE_READ(splice, flags) & SPLICE_FIXED))
+			out->fd = BPF_CORE_READ(splice, splice_fd_in);
+		out->arguments[0] = out->fd;
+		if (out->opcode == REQUEST_TEE) {
+			out->arguments[1] = out->fd2;
+			out->arguments[2] = BPF_CORE_READ(splice, len);
+		} else {
+			out->arguments[2] = out->fd2;
+			out->arguments[4] = BPF_CORE_READ(splice, len);
+		}
+		break;
+	case REQUEST_TRUNCATE:
+		if (bpf_core_type_exists(struct io_ftrunc))
+			out->arguments[1] = BPF_CORE_READ(truncate, len);
+		break;
+	case REQUEST_PIPE:
+		if (!bpf_core_type_exists(struct io_pipe))
+			break;
+		out->arguments[0] = (u64)BPF_CORE_READ(pipe, fds);
+		out->arguments[1] = BPF_CORE_READ(pipe, flags);
+		out->is_direct = BPF_CORE_READ(pipe, file_slot);
+		break;
+	}
+}
+
 SEC("tp_btf/io_uring_submit_req")
 int BPF_PROG(request_submitted, struct io_kiocb *io)
 {
 	struct filename *first = NULL, *second = NULL;
-	struct io_close *close = (void *)io;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct request request = {};
 	struct request_names *names;
@@ -72,9 +191,10 @@ int BPF_PROG(request_submitted, struct io_kiocb *io)
 	if (BPF_CORE_READ(io, flags) & FIXED_FILE)
 		/* The number is one of the ring's own table, not a descriptor. */
 		request.fd = -1;
-	if (opcode == REQUEST_CLOSE)
-		request.fd = BPF_CORE_READ(close, fd);
-	if (find_names((struct io_kiocb *)key, &request, &first, &second)) {
+	request.arguments[0] = request.fd;
+	read_sockets((struct io_kiocb *)key, &request);
+	read_others((struct io_kiocb *)key, &request);
+	if (read_files((struct io_kiocb *)key, &request, &first, &second)) {
 		names = bpf_map_lookup_elem(&new_names, &zero);
 		if (names) {
 			names->name[0][0] = 0;
@@ -103,26 +223,20 @@ static __always_inline void put_name(char *from, u32 kind)
 		close_item(room, item, length - 1);
 }
 
-static __always_inline void set_arguments(struct sf_header *header, struct request *request)
+/* The structure that openat2 is given: flags, mode, how to resolve. */
+static __always_inline void put_how(struct request *request)
 {
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	header->arguments[0] = request->fd;
-	header->arguments[5] = request->opcode;
-	switch (request->opcode) {
-	case REQUEST_OPEN:
-	case REQUEST_OPEN2:
-	case REQUEST_UNLINK:
-	case REQUEST_MKDIR:
-		header->arguments[2] = request->flags;
-		break;
-	case REQUEST_RENAME:
-	case REQUEST_LINK:
-		header->arguments[2] = request->fd2;
-		break;
-	case REQUEST_SYMLINK:
-		header->arguments[1] = request->fd2;
-		break;
-	}
+	struct scratch *room = scratch();
+	struct sf_item *item = room ? open_item(room, SF_ITEM_NUMBERS) : NULL;
+	u64 *how;
+
+	if (!item)
+		return;
+	how = (u64 *)(item + 1);
+	how[0] = request->arguments[2];
+	how[1] = request->arguments[3];
+	how[2] = request->arguments[4];
+	close_item(room, item, 3 * sizeof(*how));
 }
 
 /* A request has ended as a call would have. */
@@ -132,29 +246,44 @@ static __always_inline int tell_request(u64 key, struct request *request, u32 nu
 	struct request_names *names;
 	struct sf_header *header;
 	struct target *target;
-	u32 tid;
+	int first;
+	u32 tid, i;
 
 	header = begin(SF_KIND_URING, number, result);
 	if (!header)
 		return 0;
 	tid = header->tid;
-	set_arguments(header, request);
+	for (i = 0; i < 5; i++)
+		header->arguments[i] = request->arguments[i];
+	header->arguments[5] = request->opcode;
+	if (request->is_direct && result >= 0)
+		header->result = SF_DIRECT;
 	names = bpf_map_lookup_elem(&request_names, &key);
 	if (names) {
 		put_name(names->name[0], SF_ITEM_STRING0);
 		put_name(names->name[1], SF_ITEM_STRING1);
 		bpf_map_delete_elem(&request_names, &key);
 	}
-	if (call->fd == SF_RESULT && result >= 0)
+	if (call->fd == SF_RESULT && result >= 0 && !request->is_direct)
 		put_object(result, false);
-	else if (call->fd == 1)
+	else if (call->fd && call->fd != SF_RESULT)
 		put_object(request->fd, false);
+	if (call->fd2)
+		put_object(request->fd2, true);
+	if (request->opcode == REQUEST_OPEN2)
+		put_how(request);
+	if (call->special == SF_SPECIAL_PAIR && result >= 0 && !request->is_direct) {
+		put_user_bytes(request->arguments[0], call->numbers_size, SF_ITEM_NUMBERS);
+		if (!bpf_probe_read_user(&first, sizeof(first), (const void *)request->arguments[0]))
+			put_object(first, false);
+	}
 	if (call->special == SF_SPECIAL_CONNECT) {
 		target = bpf_map_lookup_elem(&targets, &tid);
 		if (target) {
 			put_peer(&target->peer, SF_ITEM_TARGET);
 			bpf_map_delete_elem(&targets, &tid);
 		}
+		follow_connect(request->fd);
 	}
 	end(call->lane);
 	return 0;
@@ -183,7 +312,15 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 	if (!call || !call->action)
 		return 0;
 	result = BPF_CORE_READ((struct io_kiocb *)key, cqe.res);
-	if (call->action == SF_ACTION_COUNT && !config.per_call) {
+	if (request.opcode == REQUEST_INSTALL) {
+		if (result >= 0)
+			tell_descriptor(result);
+		return 0;
+	}
+	if (call->special == SF_SPECIAL_COPY && !config.per_call) {
+		if (request.fd >= 0 && request.fd2 >= 0 && !count_copy(request.fd, request.fd2, result))
+			return 0;
+	} else if (call->action == SF_ACTION_COUNT && !config.per_call) {
 		if (request.fd >= 0 && !count_on(request.fd, call->direction, 1, result, NULL))
 			return 0;
 	} else if (call->special == SF_SPECIAL_CLOSE && result == 0) {

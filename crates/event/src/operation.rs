@@ -13,9 +13,10 @@ use crate::network::{
     Accept, Bind, Connect, Listen, Shutdown, Socket, SocketOption, SocketPair, Transfer,
 };
 use crate::process::{
-    Clone, Control, Exec, Exit, LoadModule, MemoryAccess, Namespace, ProcessGroup, Signal, Trace,
+    Clone, Control, ControlGroups, Exec, Exit, LoadModule, MemoryAccess, Namespace, ProcessGroup,
+    Signal, Trace,
 };
-use crate::snapshot::{Container, Group, User};
+use crate::snapshot::{Container, Descriptor, Group, User};
 
 /// What was done. Names in code style are the system calls that it stands for.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ pub enum Operation<'a> {
     GetDirectory(Option<&'a [u8]>),
     /// `chroot`: the path.
     ChangeRoot(Option<&'a [u8]>),
+    /// A thread, or a process as a whole, was moved to other control groups.
+    EnterControlGroups(ControlGroups<'a>),
     /// `prctl`.
     Control(Control<'a>),
     /// `ptrace`.
@@ -95,6 +98,8 @@ pub enum Operation<'a> {
     MemoryFile(MemoryFile<'a>),
     /// `pidfd_getfd`: the result is the new descriptor.
     TakeDescriptor(TakeDescriptor),
+    /// A descriptor that another process has sent is in the table of the thread.
+    Received(Descriptor<'a>),
     /// `io_uring_enter`, `io_uring_register`.
     IoUring(IoUring),
 

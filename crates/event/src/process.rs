@@ -170,3 +170,12 @@ pub struct LoadModule<'a> {
     /// Flags of the call.
     pub flags: Option<u32>,
 }
+
+/// The control groups of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlGroups<'a> {
+    /// All of them, as `name=path`, a NUL after each.
+    pub groups: &'a [u8],
+    /// Whether all threads of the process are there now.
+    pub is_process: bool,
+}

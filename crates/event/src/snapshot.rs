@@ -135,7 +135,7 @@ pub struct Usage {
     pub namespace_start: Option<u64>,
 }
 
-/// A descriptor that was open at the start.
+/// A descriptor that was open at the start, or that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor<'a> {
     /// The thread whose table it is in.

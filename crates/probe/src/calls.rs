@@ -131,7 +131,7 @@ const CALLS: &[Known] = &[
     critical(libc::SYS_unshare, "unshare", Code::SYSCALL_UNSHARE_X),
     critical(libc::SYS_setsid, "setsid", Code::SYSCALL_SETSID_X),
     critical(libc::SYS_setpgid, "setpgid", Code::SYSCALL_SETPGID_X),
-    critical(libc::SYS_chdir, "chdir", Code::SYSCALL_CHDIR_X).texts([1]),
+    critical(libc::SYS_chdir, "chdir", Code::SYSCALL_CHDIR_X).texts([1]).special(special::DIRECTORY),
     critical(libc::SYS_fchdir, "fchdir", Code::SYSCALL_FCHDIR_X).fd(1),
     critical(libc::SYS_chroot, "chroot", Code::SYSCALL_CHROOT_X).texts([1]),
     critical(libc::SYS_pivot_root, "pivot_root", GENERIC).texts([1, 2]),
@@ -327,10 +327,12 @@ pub(crate) const REQUESTS: &[(u32, i64)] = &[
     (1, libc::SYS_readv), (2, libc::SYS_writev), (4, libc::SYS_read), (5, libc::SYS_write),
     (9, libc::SYS_sendmsg), (10, libc::SYS_recvmsg), (13, libc::SYS_accept4), (16, libc::SYS_connect),
     (18, libc::SYS_openat), (19, libc::SYS_close), (22, libc::SYS_read), (23, libc::SYS_write),
-    (26, libc::SYS_sendto), (27, libc::SYS_recvfrom), (28, libc::SYS_openat2), (34, libc::SYS_shutdown),
+    (26, libc::SYS_sendto), (27, libc::SYS_recvfrom), (28, libc::SYS_openat2), (30, libc::SYS_splice),
+    (33, libc::SYS_tee), (34, libc::SYS_shutdown),
     (35, libc::SYS_renameat2), (36, libc::SYS_unlinkat), (37, libc::SYS_mkdirat), (38, libc::SYS_symlinkat),
     (39, libc::SYS_linkat), (45, libc::SYS_socket), (47, libc::SYS_sendto), (48, libc::SYS_sendmsg),
-    (56, libc::SYS_bind), (57, libc::SYS_listen),
+    (49, libc::SYS_read), (54, libc::SYS_dup), (55, libc::SYS_ftruncate), (56, libc::SYS_bind), (57, libc::SYS_listen),
+    (60, libc::SYS_readv), (61, libc::SYS_writev), (62, libc::SYS_pipe2),
 ];
 
 /// All calls.

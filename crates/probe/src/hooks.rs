@@ -68,6 +68,13 @@ pub(crate) const HOOKS: &[Hook] = &[
         false,
     ),
     hook(
+        "cgroup_attach_task",
+        "thread_moved",
+        "",
+        "processes that are moved to another control group are seen there at their next execution only",
+        false,
+    ),
+    hook(
         "inet_sock_set_state",
         "socket_state",
         "",

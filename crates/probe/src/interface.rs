@@ -125,9 +125,12 @@ pub(crate) mod kind {
     pub(crate) const URING: u16 = 7;
     pub(crate) const TASK: u16 = 8;
     pub(crate) const FILE: u16 = 9;
+    pub(crate) const PASSED: u16 = 10;
+    pub(crate) const MOVED: u16 = 11;
     /// Words for them, by number.
-    pub(crate) const NAMES: [&str; 10] = [
-        "", "call", "fork", "exec", "exit", "flow", "signal", "io_uring", "task", "file",
+    pub(crate) const NAMES: [&str; 12] = [
+        "", "call", "fork", "exec", "exit", "flow", "signal", "io_uring", "task", "file", "passed",
+        "moved",
     ];
 }
 
@@ -199,6 +202,7 @@ pub(crate) mod special {
     pub(crate) const CONNECT: u8 = 12;
     pub(crate) const CLONE: u8 = 13;
     pub(crate) const PAIR: u8 = 14;
+    pub(crate) const DIRECTORY: u8 = 15;
 }
 
 structures! {
@@ -344,7 +348,7 @@ structures! {
         peer: Peer = "peer",
         local: Peer = "local",
         tid: u32 = "tid",
-        unused: u32 = "unused",
+        always: u32 = "always",
     }
 
     /// What was lost, on one processor.
@@ -504,6 +508,7 @@ mod tests {
             ("SF_SPECIAL_CONNECT", u64::from(special::CONNECT)),
             ("SF_SPECIAL_CLONE", u64::from(special::CLONE)),
             ("SF_SPECIAL_PAIR", u64::from(special::PAIR)),
+            ("SF_SPECIAL_DIRECTORY", u64::from(special::DIRECTORY)),
         ];
         for (name, own) in pairs {
             assert_eq!(value(name), *own, "{name}");

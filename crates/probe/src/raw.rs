@@ -1,10 +1,7 @@
 //! The arguments of operations by name, for rules: in the order and under the names that captures have.
 
-use sysflow_event::raw::{Base, Category, Class, Origin, RawArguments, RawValue};
-use sysflow_scap::{
-    Category as ScapCategory, Code, EventFlags, EventInfo, Flags, Origin as ScapOrigin,
-    ParameterType, system_call_name,
-};
+use sysflow_event::raw::{Base, Class, RawArguments, RawValue};
+use sysflow_scap::{Code, EventInfo, Flags, ParameterType, system_call_name};
 
 use crate::calls::GENERIC;
 
@@ -105,20 +102,7 @@ pub(crate) const fn signed<'a>(number: i64) -> RawValue<'a> {
 
 impl RawArguments for Arguments<'_> {
     fn class(&self) -> Class {
-        let flags = self.info.flags;
-        Class {
-            category: category(self.info.category),
-            origin: match self.info.origin {
-                ScapOrigin::Syscall => Origin::SystemCall,
-                ScapOrigin::Tracepoint => Origin::Kernel,
-                _ => Origin::Observer,
-            },
-            creates_descriptor: flags.contains(EventFlags::CREATES_DESCRIPTOR),
-            uses_descriptor: flags.contains(EventFlags::USES_DESCRIPTOR),
-            reads: flags.contains(EventFlags::READS),
-            writes: flags.contains(EventFlags::WRITES),
-            waits: flags.contains(EventFlags::WAITS),
-        }
+        self.info.class()
     }
 
     fn count(&self) -> usize {
@@ -174,29 +158,6 @@ impl RawArguments for Arguments<'_> {
                 flags.names().for_each(|name| add(name, out));
             }
         }
-    }
-}
-
-const fn category(category: ScapCategory) -> Category {
-    match category {
-        ScapCategory::Unknown => Category::Unknown,
-        ScapCategory::Other => Category::Other,
-        ScapCategory::File => Category::File,
-        ScapCategory::Net => Category::Net,
-        ScapCategory::Ipc => Category::Ipc,
-        ScapCategory::Memory => Category::Memory,
-        ScapCategory::Process => Category::Process,
-        ScapCategory::Sleep => Category::Sleep,
-        ScapCategory::System => Category::System,
-        ScapCategory::Signal => Category::Signal,
-        ScapCategory::User => Category::User,
-        ScapCategory::Time => Category::Time,
-        ScapCategory::IoRead | ScapCategory::IoWrite | ScapCategory::IoOther => {
-            Category::OfDescriptor
-        }
-        ScapCategory::Wait => Category::Wait,
-        ScapCategory::Scheduler => Category::Scheduler,
-        ScapCategory::Internal => Category::Internal,
     }
 }
 

@@ -224,7 +224,8 @@ pub(crate) fn descriptors<O: Observer>(
     Ok(())
 }
 
-fn target<'a>(record: &Record<'a>, file: &File, name: &'a mut Vec<u8>) -> Target<'a> {
+/// What a descriptor stands for, from a record that describes it. `name` is room.
+pub(crate) fn target<'a>(record: &Record<'a>, file: &File, name: &'a mut Vec<u8>) -> Target<'a> {
     if let Some(socket) = record.structure::<Socket>(item::SOCKET) {
         return socket_target(record, &socket);
     }

@@ -45,6 +45,7 @@ mod argument;
 mod block;
 mod bytes;
 mod capture;
+mod class;
 mod descriptor;
 mod error;
 mod event;

@@ -51,10 +51,12 @@ impl<S: RecordSink> Collector<S> {
             return;
         }
         let bytes = event.result.unwrap_or(-1);
-        if transfer.call == TransferCall::SocketAddressed && bytes >= 0 {
+        let is_newer = transfer.call == TransferCall::SocketMessages;
+        let tells_peer = transfer.call == TransferCall::SocketAddressed
+            || is_newer && !self.has(Quirks::NO_NEWER_CALLS);
+        if tells_peer && bytes >= 0 {
             self.learn_peer(event, transfer);
         }
-        let is_newer = transfer.call == TransferCall::SocketMessages;
         if self.config.mode != Mode::Flow && self.is_file(event.tid, transfer.fd)
             || is_newer && self.has(Quirks::NO_NEWER_CALLS)
         {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sysflow_event::identity::{Capabilities, GroupIds, IdCall, UserIds};
-use sysflow_event::process::{Control, Namespace, ProcessGroup};
+use sysflow_event::process::{Control, ControlGroups, Namespace, ProcessGroup};
 use sysflow_event::{Event, Fd, Phase};
 use sysflow_record::OpFlags;
 
@@ -202,6 +202,43 @@ impl<S: RecordSink> Collector<S> {
         if self.config.mode == Mode::Flow {
             self.operate(event, namespace.fd, OpFlags::SETNS, None);
         }
+    }
+
+    /// Container runtimes move what they have started into the groups of its container.
+    pub(super) fn on_enter_control_groups(
+        &mut self,
+        event: &Event<'_>,
+        entered: &ControlGroups<'_>,
+    ) {
+        let container = self.container_of(entered.groups);
+        let pid = self
+            .threads
+            .get(event.tid)
+            .map_or(event.tid, |thread| thread.pid);
+        let mut moved = vec![event.tid];
+        if entered.is_process
+            && let Some(group) = self.groups.get(&pid)
+        {
+            moved.clone_from(&group.threads);
+        }
+        for tid in moved {
+            let Some(thread) = self.threads.get_mut(tid) else {
+                continue;
+            };
+            if let Some(details) = &mut thread.details {
+                details.cgroups = Arc::from(entered.groups);
+            }
+            if thread.container == container {
+                continue;
+            }
+            // The same path is another file there.
+            let descriptors = thread.descriptors.iter_mut();
+            descriptors.for_each(|(_, descriptor)| descriptor.file = None);
+            thread.container = container;
+            self.name_user(tid);
+            self.name_group(tid);
+        }
+        self.note_change(event.tid);
     }
 
     fn set_directory(&mut self, tid: i64, path: &[u8]) {

@@ -373,6 +373,10 @@ impl<S: RecordSink> Collector<S> {
             Operation::MemoryFile(ref file) => self.on_memory_file(event, file),
             Operation::Bpf(_) => self.on_bpf(event),
             Operation::TakeDescriptor(ref take) => self.on_take_descriptor(event, take),
+            Operation::Received(ref descriptor) => self.on_received(event, descriptor),
+            Operation::EnterControlGroups(ref entered) => {
+                self.on_enter_control_groups(event, entered);
+            }
             Operation::Socket(ref socket) => self.on_socket(event, socket),
             Operation::SocketPair(ref pair) => self.on_socket_pair(event, pair),
             Operation::Bind(ref bind) => self.on_bind(event, bind),

@@ -1,9 +1,10 @@
 //! What there was before the first event.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use sysflow_event::Operation;
 use sysflow_event::snapshot::{self, Snapshot, Target};
+use sysflow_event::{Event, Operation};
 
 use super::Collector;
 use super::sockets::overlaid;
@@ -14,6 +15,19 @@ use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE, Role, unmap};
 use crate::state::thread::{Details, Thread, UNKNOWN};
 use crate::tables::containers::ContainerRef;
 use crate::text::{Text, empty, resolve_into, with_slash};
+
+/// A socket whose local port is one that somebody listens on belongs to a server.
+fn name_client(descriptor: &mut Descriptor, listening: &HashSet<u16>) {
+    if descriptor.kind != Kind::Internet {
+        return;
+    }
+    if listening.contains(&descriptor.ends.source.port()) {
+        descriptor.ends = descriptor.ends.swapped();
+        descriptor.role = Role::Server;
+    } else {
+        descriptor.role = Role::Client;
+    }
+}
 
 impl<S: RecordSink> Collector<S> {
     pub(super) fn take_snapshot(&mut self, item: &Snapshot<'_>) {
@@ -118,6 +132,21 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn snapshot_descriptor(&mut self, entry: &snapshot::Descriptor<'_>) {
+        let descriptor = self.described(entry);
+        if let Some(table) = self.threads.descriptors_mut(entry.tid) {
+            table.insert(entry.fd, descriptor);
+        }
+    }
+
+    /// A descriptor that was made elsewhere is now in the table of a thread.
+    pub(super) fn on_received(&mut self, event: &Event<'_>, entry: &snapshot::Descriptor<'_>) {
+        let mut descriptor = self.described(entry);
+        name_client(&mut descriptor, &self.listening_ports);
+        self.insert_descriptor(event, entry.fd, descriptor);
+    }
+
+    /// What is known of a descriptor that is described as a whole.
+    fn described(&mut self, entry: &snapshot::Descriptor<'_>) -> Descriptor {
         let text = |bytes: &[u8]| -> Text { Arc::from(bytes) };
         let is_overlaid = self.has(Quirks::BOUND_PORT_STAYS);
         let mut descriptor = match entry.target {
@@ -175,9 +204,7 @@ impl<S: RecordSink> Collector<S> {
             Target::Special(kind, name) => Descriptor::new(Kind::Special(kind), text(name)),
         };
         descriptor.inode = entry.inode;
-        if let Some(table) = self.threads.descriptors_mut(entry.tid) {
-            table.insert(entry.fd, descriptor);
-        }
+        descriptor
     }
 
     /// Links what the snapshot told piece by piece, before the first event.
@@ -221,20 +248,11 @@ impl<S: RecordSink> Collector<S> {
         }
     }
 
-    /// A socket whose local port is one that somebody listens on belongs to a server.
     fn tell_clients_from_servers(&mut self) {
         let ports = &self.listening_ports;
         for thread in self.threads.iter_mut() {
             for (_, descriptor) in thread.descriptors.iter_mut() {
-                if descriptor.kind != Kind::Internet {
-                    continue;
-                }
-                if ports.contains(&descriptor.ends.source.port()) {
-                    descriptor.ends = descriptor.ends.swapped();
-                    descriptor.role = Role::Server;
-                } else {
-                    descriptor.role = Role::Client;
-                }
+                name_client(descriptor, ports);
             }
         }
     }

@@ -107,13 +107,15 @@ impl<S: RecordSink> Collector<S> {
         let table = self.threads.descriptors(event.tid);
         let socket = table.and_then(|table| table.get(fd));
         let is_server = |port: u16| port == dns::PORT;
-        let is_answer = socket.is_some_and(|socket| {
-            socket.protocol == Protocol::Udp
-                && (is_server(socket.ends.source.port())
-                    || is_server(socket.ends.destination.port()))
-        });
-        if is_answer {
-            self.names.learn(data);
+        let protocol = socket
+            .filter(|socket| {
+                is_server(socket.ends.source.port()) || is_server(socket.ends.destination.port())
+            })
+            .map(|socket| socket.protocol);
+        match protocol {
+            Some(Protocol::Udp) => self.names.learn(data),
+            Some(Protocol::Tcp) => self.names.learn_of_stream(data),
+            _ => {}
         }
     }
 

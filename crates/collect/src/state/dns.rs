@@ -48,6 +48,16 @@ impl Names {
         answer.each_address(|address| self.add(address, &asked));
     }
 
+    /// Learns from what was read of a stream, where two bytes before each message tell its length (RFC 1035, 4.2.2).
+    /// They may have been read before, and the message may be cut off.
+    pub(crate) fn learn_of_stream(&mut self, bytes: &[u8]) {
+        if Answer::read(bytes).is_some_and(|answer| answer.asked().is_some()) {
+            self.learn(bytes);
+        } else if let Some(message) = bytes.get(2..) {
+            self.learn(message);
+        }
+    }
+
     fn add(&mut self, address: IpAddr, name: &[u8]) {
         if self.by_address.len() >= MOST_ADDRESSES && !self.by_address.contains_key(&address) {
             let oldest = self.learnt.saturating_sub(MOST_ADDRESSES as u64 / 2);
@@ -201,6 +211,21 @@ mod tests {
         known.learn(&whole[..whole.len() - 4]);
         assert_eq!(names(&known, "203.0.113.9"), ["www.example.org"]);
         assert!(names(&known, "2001:db8::9").is_empty());
+    }
+
+    #[test]
+    fn messages_of_streams_are_found_behind_their_length() {
+        let message = message();
+        let mut stream = (message.len() as u16).to_be_bytes().to_vec();
+        stream.extend(&message);
+        for bytes in [&stream, &message] {
+            let mut known = Names::default();
+            known.learn_of_stream(bytes);
+            assert_eq!(names(&known, "203.0.113.9"), ["www.example.org"]);
+        }
+        let mut known = Names::default();
+        known.learn_of_stream(&stream[..2]);
+        assert!(known.by_address.is_empty());
     }
 
     #[test]

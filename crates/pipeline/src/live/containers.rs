@@ -170,13 +170,14 @@ pub(super) struct Looking<'o, O> {
 
 impl<O: Observer> Looking<'_, O> {
     fn look(&mut self, event: &Event<'_>) {
-        let (image, is_run) = match &event.operation {
-            Operation::Clone(clone) => (&clone.image, false),
-            Operation::Exec(exec) => (&exec.image, true),
+        let (groups, pid, is_run) = match &event.operation {
+            Operation::Clone(clone) => (clone.image.cgroups, clone.image.pid, false),
+            Operation::Exec(exec) => (exec.image.cgroups, exec.image.pid, true),
+            Operation::EnterControlGroups(entered) => (Some(entered.groups), None, false),
             _ => return,
         };
-        if let Some(groups) = image.cgroups {
-            self.containers.see(groups, image.pid.unwrap_or(event.tid));
+        if let Some(groups) = groups {
+            self.containers.see(groups, pid.unwrap_or(event.tid));
             if is_run {
                 self.containers.wait(groups, event.ts, self.observer);
             }

@@ -1,20 +1,24 @@
 //! From records to events.
 
-mod file;
+mod descriptor;
 mod flow;
+mod name;
 mod network;
+mod open;
 mod process;
 
 use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
-use sysflow_event::raw::RawValue;
+use sysflow_event::process::ControlGroups;
+use sysflow_event::raw::{NoArguments, RawValue};
+use sysflow_event::snapshot::Descriptor;
 use sysflow_event::{Event, Observer, Operation, Phase, flags};
 use sysflow_scap::Code;
 
 use crate::calls::{Known, Table};
 use crate::clock::Clock;
-use crate::interface::{Identity, NO_CALL, item, kind};
+use crate::interface::{File, Identity, NO_CALL, item, kind};
 use crate::raw::Arguments;
 use crate::record::Record;
 
@@ -98,6 +102,8 @@ impl Translator {
             kind::EXEC => self.exec(&record, observer),
             kind::EXIT => self.exit(&record, observer),
             kind::SIGNAL => self.signal(&record, observer),
+            kind::PASSED => self.received(&record, record.fd(0), observer),
+            kind::MOVED => self.moved(&record, observer),
             _ => self.malformed += 1,
         }
         None
@@ -141,6 +147,13 @@ impl Translator {
             &arguments,
             observer,
         );
+        let is_taken = known.number == libc::SYS_pidfd_getfd as u16 && record.header.result >= 0;
+        let is_described = [item::FILE, item::SOCKET]
+            .iter()
+            .any(|kind| record.bytes(*kind).is_some());
+        if is_taken && is_described {
+            self.received(record, record.header.result as i32, observer);
+        }
     }
 
     fn fork<O: Observer>(&mut self, record: &Record<'_>, observer: &mut O) {
@@ -236,6 +249,64 @@ impl Translator {
         );
     }
 
+    /// Tells of a thing without arguments that no call stands for.
+    #[allow(
+        clippy::large_types_passed_by_value,
+        reason = "it is moved into the event"
+    )]
+    fn tell_plain<O: Observer>(
+        &mut self,
+        record: &Record<'_>,
+        name: &'static str,
+        operation: Operation<'_>,
+        observer: &mut O,
+    ) {
+        self.events += 1;
+        let event = Event {
+            ts: self.clock.epoch(record.header.time),
+            cpu: record.header.cpu,
+            tid: i64::from(record.header.tid),
+            phase: Phase::End,
+            name,
+            result: None,
+            is_older_form: false,
+            operation,
+        };
+        observer.event_with(&event, &NoArguments);
+    }
+
+    /// A descriptor was sent by another process, or taken from it.
+    fn received<O: Observer>(&mut self, record: &Record<'_>, fd: i32, observer: &mut O) {
+        // Of sockets, calls describe the socket only.
+        let file: File = record.structure(item::FILE).unwrap_or_default();
+        let mut name = std::mem::take(&mut self.room);
+        name.clear();
+        let descriptor = Descriptor {
+            tid: i64::from(record.header.tid),
+            fd,
+            inode: file.inode,
+            target: crate::snapshot::target(record, &file, &mut name),
+        };
+        self.tell_plain(
+            record,
+            "received",
+            Operation::Received(descriptor),
+            observer,
+        );
+        self.room = name;
+    }
+
+    /// A thread is in other control groups.
+    fn moved<O: Observer>(&mut self, record: &Record<'_>, observer: &mut O) {
+        let room = self.cgroups(record);
+        let operation = Operation::EnterControlGroups(ControlGroups {
+            groups: &room,
+            is_process: record.argument(0) != 0,
+        });
+        self.tell_plain(record, "cgroup_attach_task", operation, observer);
+        self.room = room;
+    }
+
     /// The control groups of a record as captures tell them.
     fn cgroups(&mut self, record: &Record<'_>) -> Vec<u8> {
         let mut room = std::mem::take(&mut self.room);
@@ -298,7 +369,8 @@ fn operation<'a>(record: &Record<'a>, known: &Known, out: &mut Arguments<'a>) ->
         }
         _ => network::call(record, number, out)
             .or_else(|| process::call(record, number, out))
-            .or_else(|| file::call(record, number, out))
+            .or_else(|| descriptor::call(record, number, out))
+            .or_else(|| name::call(record, number, out))
             .unwrap_or_else(|| {
                 process::generic(record, out);
                 Operation::Other

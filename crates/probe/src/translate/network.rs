@@ -139,8 +139,10 @@ pub(super) fn call<'a>(
             let bound = record
                 .structure(item::SOCKET)
                 .filter(|_| result == 0)
-                .and_then(|socket: Socket| socket.ends())
-                .map(|(local, _)| Address::Internet(local));
+                .and_then(|socket: Socket| match socket.ends() {
+                    Some((local, _)) => Some(Address::Internet(local)),
+                    None => Some(Address::Unix(values::unix_path(record.bytes(item::UNIX)?))),
+                });
             let address = bound.or_else(|| asked_address(record));
             out.set([RawValue::Result(result), shown_address(address), fd(own)]);
             Operation::Bind(Bind {

@@ -336,7 +336,8 @@ pub(super) fn call<'a>(
         libc::SYS_chdir => {
             let path = record.bytes(item::STRING0);
             out.set_at(1, text(path));
-            Operation::ChangeDirectory(path)
+            // Where it has worked, the kernel's own path of it.
+            Operation::ChangeDirectory(record.bytes(item::DIRECTORY).or(path))
         }
         libc::SYS_fchdir => {
             out.set_at(1, fd(record.fd(0)));

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod asked;
 mod checks;
 mod scenes;
 mod watch;

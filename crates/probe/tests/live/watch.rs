@@ -193,6 +193,10 @@ impl Observer for Keeper {
                 seen.arguments
                     .insert("(path)", text(open.path.path.unwrap_or_default()));
             }
+            Operation::ChangeDirectory(path) => {
+                seen.arguments
+                    .insert("(path)", text(path.unwrap_or_default()));
+            }
             Operation::Lost(count) => seen.lost = *count,
             _ => {}
         }

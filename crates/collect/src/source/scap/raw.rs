@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
-use sysflow_event::raw::{Base, Category, Class, Origin, RawArguments, RawValue};
+use sysflow_event::raw::{Base, Class, RawArguments, RawValue};
 use sysflow_scap::{
-    Argument, Arguments, Category as ScapCategory, Code, Event as Recorded, EventFlags, Flags,
-    Format, Name, Origin as ScapOrigin, ParameterInfo, ParameterType, Upgraded, system_call_name,
+    Argument, Arguments, Code, Event as Recorded, Flags, Format, Name, ParameterInfo,
+    ParameterType, Upgraded, system_call_name,
 };
 
 use super::arguments::{address, tuple};
@@ -74,22 +74,7 @@ fn native_name<'a>(event: &impl Arguments<'a>) -> Option<&'static str> {
 
 impl<'a, A: Arguments<'a> + Told> RawArguments for Raw<'_, 'a, A> {
     fn class(&self) -> Class {
-        let info = self.event.info();
-        Class {
-            category: category(info.category),
-            origin: match info.origin {
-                ScapOrigin::Syscall => Origin::SystemCall,
-                ScapOrigin::Tracepoint => Origin::Kernel,
-                ScapOrigin::Meta | ScapOrigin::Plugin | ScapOrigin::Iterator | ScapOrigin::None => {
-                    Origin::Observer
-                }
-            },
-            creates_descriptor: info.flags.contains(EventFlags::CREATES_DESCRIPTOR),
-            uses_descriptor: info.flags.contains(EventFlags::USES_DESCRIPTOR),
-            reads: info.flags.contains(EventFlags::READS),
-            writes: info.flags.contains(EventFlags::WRITES),
-            waits: info.flags.contains(EventFlags::WAITS),
-        }
+        self.event.info().class()
     }
 
     fn count(&self) -> usize {
@@ -145,29 +130,6 @@ impl<'a, A: Arguments<'a> + Told> RawArguments for Raw<'_, 'a, A> {
             };
             write_names(&zero, out);
         }
-    }
-}
-
-const fn category(category: ScapCategory) -> Category {
-    match category {
-        ScapCategory::Unknown => Category::Unknown,
-        ScapCategory::Other => Category::Other,
-        ScapCategory::File => Category::File,
-        ScapCategory::Net => Category::Net,
-        ScapCategory::Ipc => Category::Ipc,
-        ScapCategory::Memory => Category::Memory,
-        ScapCategory::Process => Category::Process,
-        ScapCategory::Sleep => Category::Sleep,
-        ScapCategory::System => Category::System,
-        ScapCategory::Signal => Category::Signal,
-        ScapCategory::User => Category::User,
-        ScapCategory::Time => Category::Time,
-        ScapCategory::IoRead | ScapCategory::IoWrite | ScapCategory::IoOther => {
-            Category::OfDescriptor
-        }
-        ScapCategory::Wait => Category::Wait,
-        ScapCategory::Scheduler => Category::Scheduler,
-        ScapCategory::Internal => Category::Internal,
     }
 }
 
