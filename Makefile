@@ -5,7 +5,7 @@ CARGO ?= cargo
 PATH := $(HOME)/.cargo/bin:$(PATH)
 export PATH
 
-.PHONY: run test check format lint deny bench setup setup-check install clean help
+.PHONY: run test check format lint deny bench bench-live setup setup-check install clean help
 
 run: setup ## Judge the bundled recording of an intrusion with the built-in rules
 	$(CARGO) run --release --quiet -p sysflow -- run --source examples/web-intrusion.sf
@@ -26,6 +26,9 @@ deny: setup-check
 
 bench: setup ## Measure, and compare with the original's Python tools where they can be installed
 	bench/run.sh
+
+bench-live: setup ## Measure what live capture costs the programs that are watched (as root)
+	bench/live.sh
 
 install: setup ## Install the program for this user
 	$(CARGO) install --locked --path crates/cli
