@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures what live capture costs, as root. Usage: bench/live.sh [--rounds N] [--only WORK,…] [--json]
+# Measures what live capture costs, as root. Usage: bench/live.sh [--rounds N] [--only WORK,…] [--rules PATH] [--quick] [--json]
 # Wants redis-server, nginx, wrk, gcc; what is not installed is left out.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 //! Measures what live capture costs the programs that are watched.
 //!
 //! ```text
-//! sysflow-bench-live [--rounds N] [--only WORK,…] [--json]
+//! sysflow-bench-live [--rounds N] [--only WORK,…] [--rules PATH] [--quick] [--json]
 //! ```
 //!
 //! Each kind of work is done with nothing attached, with programs that do nothing on the same hooks (the floor), with
@@ -12,14 +12,17 @@
 //! each program runs, which costs time itself. Needs root.
 
 mod group;
+mod judge;
+mod machine;
 mod report;
+mod targets;
 mod watch;
 mod work;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use group::Group;
 use report::{Measured, Sample};
@@ -30,15 +33,18 @@ use work::{Kind, Work};
 struct Wanted {
     rounds: usize,
     kinds: Vec<Kind>,
+    rules: String,
+    /// The work is divided by this.
+    less: u32,
     is_json: bool,
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--watch", bar] => return watch::watch(bar, false),
-        ["--watch", bar, "--run-times"] => return watch::watch(bar, true),
-        ["--read-write"] => return work::read_write(),
+        ["--watch", bar, rules] => return watch::watch(bar, rules, false),
+        ["--watch", bar, rules, "--run-times"] => return watch::watch(bar, rules, true),
+        ["--read-write", pairs] => return work::read_write(pairs.parse()?),
         _ => {}
     }
     let wanted = parse(&arguments)?;
@@ -46,26 +52,38 @@ fn main() -> Result<()> {
         rustix::process::geteuid().is_root(),
         "live capture needs root"
     );
+    let machine = machine::describe()?;
+    if !wanted.is_json {
+        println!("{machine}");
+    }
     let group = Group::new()?;
     let mut all = Vec::new();
-    for kind in wanted.kinds {
+    for kind in &wanted.kinds {
         let missing = work::missing(kind.needs());
         if !missing.is_empty() {
             eprintln!("{}: skipped, not installed: {missing:?}", kind.name());
             continue;
         }
-        let measured = measure(kind, &group, wanted.rounds)
-            .with_context(|| format!("measure {}", kind.name()))?;
+        let measured =
+            measure(*kind, &group, &wanted).with_context(|| format!("measure {}", kind.name()))?;
         if !wanted.is_json {
             print!("{measured}");
         }
         all.push(measured);
     }
+    let verdicts: Vec<_> = all.iter().flat_map(targets::judge).collect();
     if wanted.is_json {
+        let works: Vec<Value> = all.iter().map(Measured::json).collect();
+        let verdicts: Vec<Value> = verdicts.iter().map(targets::Verdict::json).collect();
         println!(
             "{}",
-            Value::from(all.iter().map(Measured::json).collect::<Vec<_>>())
+            json!({"machine": machine, "works": works, "targets": verdicts})
         );
+    } else {
+        println!("\ntargets");
+        for verdict in verdicts {
+            println!("  {verdict}");
+        }
     }
     Ok(())
 }
@@ -74,6 +92,8 @@ fn parse(arguments: &[String]) -> Result<Wanted> {
     let mut wanted = Wanted {
         rounds: 5,
         kinds: Kind::ALL.to_vec(),
+        rules: "policies".to_owned(),
+        less: 1,
         is_json: false,
     };
     let mut rest = arguments.iter();
@@ -94,8 +114,12 @@ fn parse(arguments: &[String]) -> Result<Wanted> {
                         .push(known.with_context(|| format!("no work {name}"))?);
                 }
             }
+            "--rules" => wanted.rules.clone_from(value()?),
+            "--quick" => wanted.less = 10,
             "--json" => wanted.is_json = true,
-            other => bail!("{other}: not known. --rounds N, --only WORK,…, --json"),
+            other => bail!(
+                "{other}: not known. --rounds N, --only WORK,…, --rules PATH, --quick, --json"
+            ),
         }
     }
     ensure!(wanted.rounds > 0, "--rounds must be at least 1");
@@ -103,29 +127,37 @@ fn parse(arguments: &[String]) -> Result<Wanted> {
 }
 
 /// Measures all bars in turns.
-fn measure(kind: Kind, group: &Group, rounds: usize) -> Result<Measured> {
-    let work = Work::start(kind, group)?;
+fn measure(kind: Kind, group: &Group, wanted: &Wanted) -> Result<Measured> {
+    let work = Work::start(kind, group, wanted.less)?;
     // Caches are filled.
     work.run()?;
     let mut measured = Measured::new(kind);
-    for round in 0..rounds {
-        eprintln!("{}: round {} of {rounds}", kind.name(), round + 1);
-        let mut samples = Vec::new();
-        for bar in Bar::ALL {
-            samples.push(run(&work, group, bar, false)?);
+    for round in 0..wanted.rounds {
+        eprintln!("{}: round {} of {}", kind.name(), round + 1, wanted.rounds);
+        // Each bar comes first at times: what follows a certain other one may be better or worse off.
+        let mut samples = Bar::ALL.map(|_| None);
+        let mut order = Bar::ALL;
+        order.rotate_left(round % Bar::ALL.len());
+        for bar in order {
+            samples[bar.index()] = Some(run(&work, group, bar, &wanted.rules, false)?);
         }
-        measured.rounds.push(samples);
+        measured
+            .rounds
+            .push(samples.into_iter().flatten().collect());
     }
-    for bar in Bar::ALL.into_iter().skip(1) {
-        measured.timed.push(run(&work, group, bar, true)?);
+    for bar in Bar::ALL.into_iter().filter(|bar| *bar != Bar::Nothing) {
+        measured
+            .timed
+            .push(run(&work, group, bar, &wanted.rules, true)?);
     }
     Ok(measured)
 }
 
 /// Does the work once, watched or not.
-fn run(work: &Work<'_>, group: &Group, bar: Bar, run_times: bool) -> Result<Sample> {
-    let load = load();
-    let watcher = Watcher::start(bar, run_times)?;
+fn run(work: &Work<'_>, group: &Group, bar: Bar, rules: &str, run_times: bool) -> Result<Sample> {
+    let others = machine::wait_for_quiet(machine::PATIENCE);
+    let load = machine::load();
+    let watcher = Watcher::start(bar, rules, run_times)?;
     // Loading keeps the machine busy for a moment longer.
     std::thread::sleep(Duration::from_millis(50));
     let before = group.time()?;
@@ -141,14 +173,7 @@ fn run(work: &Work<'_>, group: &Group, bar: Bar, run_times: bool) -> Result<Samp
         system: after.1.saturating_sub(before.1),
         wall,
         load,
+        others: others.max(machine::wait_for_quiet(machine::LEAVING)),
         seen: seen.unwrap_or_default(),
     })
-}
-
-/// Processes that could run, on average over the last minute.
-fn load() -> f64 {
-    std::fs::read_to_string("/proc/loadavg")
-        .ok()
-        .and_then(|text| text.split(' ').next()?.parse().ok())
-        .unwrap_or(f64::NAN)
 }

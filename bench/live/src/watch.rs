@@ -10,28 +10,48 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use sysflow_collect::{Collector, Config};
 use sysflow_event::Observer;
-use sysflow_probe::{Mode, Options, Probe};
+use sysflow_probe::{Mode, Options, Probe, Statistics};
 use sysflow_record::Record;
 
-/// What is attached.
+use crate::judge;
+
+/// What is attached, and what becomes of what it tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bar {
+    /// Nothing at all.
     Nothing,
+    /// Programs that do nothing, on the same places.
     Floor,
+    /// A record for each system call; they are read and dropped.
     PerCall,
+    /// What `sysflow record` does, but for writing: counted in the kernel, joined to records.
+    Collect,
+    /// What `sysflow run` does: judged too.
     Ours,
 }
 
 impl Bar {
-    pub(crate) const ALL: [Self; 4] = [Self::Nothing, Self::Floor, Self::PerCall, Self::Ours];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Nothing,
+        Self::Floor,
+        Self::PerCall,
+        Self::Collect,
+        Self::Ours,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::Floor => "floor",
             Self::PerCall => "per call",
+            Self::Collect => "collect",
             Self::Ours => "ours",
         }
+    }
+
+    /// Where it stands in a round.
+    pub(crate) const fn index(self) -> usize {
+        self as usize
     }
 }
 
@@ -44,8 +64,33 @@ impl Observer for Ignore {
     fn event(&mut self, _: &sysflow_event::Event<'_>) {}
 }
 
+/// Whether the one who has started the watcher wants no more.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+
+/// Whether to stop.
+pub(crate) fn is_over() -> bool {
+    IS_OVER.load(Ordering::Relaxed)
+}
+
+/// What the watcher has used and seen up to a moment.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    statistics: Statistics,
+    time: Duration,
+}
+
+impl Moment {
+    pub(crate) fn now(probe: &Probe) -> Result<Self, sysflow_probe::Error> {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Ok(Self {
+            statistics: probe.statistics()?,
+            time: Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
+        })
+    }
+}
+
 /// The watcher's side: watches until standard input ends, then says what it has seen.
-pub(crate) fn watch(bar: &str, run_times: bool) -> Result<()> {
+pub(crate) fn watch(bar: &str, rules: &str, run_times: bool) -> Result<()> {
     let Some(bar) = Bar::ALL.into_iter().find(|known| known.name() == bar) else {
         bail!("no bar {bar}");
     };
@@ -53,69 +98,86 @@ pub(crate) fn watch(bar: &str, run_times: bool) -> Result<()> {
         Bar::Nothing => bail!("nothing is to be attached"),
         Bar::Floor => Mode::Floor,
         Bar::PerCall => Mode::PerCall,
-        Bar::Ours => Mode::Normal,
+        Bar::Collect | Bar::Ours => Mode::Normal,
     };
-    let probe = Probe::load(Options {
-        mode,
-        // Nothing is left out: what is measured is telling it.
-        rate: 1_000_000_000,
-        normal_ring: 64 << 20,
-        run_times,
-        ..Options::default()
-    })?;
-    if bar == Bar::Ours {
-        let mut collector = Collector::new(Config::default(), |_: &Record<'_>, _: &sysflow_collect::Context<'_>| ());
-        drain(probe, &mut collector)
-    } else {
-        drain(probe, &mut Ignore)
-    }
-}
-
-fn own_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-fn drain<O: Observer>(mut probe: Probe, observer: &mut O) -> Result<()> {
-    static IS_OVER: AtomicBool = AtomicBool::new(false);
-    probe.snapshot(observer)?;
-    probe.poll(Duration::ZERO, observer)?;
-    println!("ready");
+    let options = options(mode, run_times);
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         IS_OVER.store(true, Ordering::Relaxed);
     });
-    let before = (probe.statistics()?, own_time());
-    while !IS_OVER.load(Ordering::Relaxed) {
+    let (before, after, alerts) = match bar {
+        Bar::Ours => judge::watch(options, rules)?,
+        Bar::Collect => {
+            let nowhere = |_: &Record<'_>, _: &sysflow_collect::Context<'_>| ();
+            drain(options, &mut Collector::new(Config::default(), nowhere))?
+        }
+        _ => drain(options, &mut Ignore)?,
+    };
+    println!("{}", describe(&before, &after, alerts)?);
+    Ok(())
+}
+
+/// As `sysflow run` has them.
+fn options(mode: Mode, run_times: bool) -> Options {
+    let usual = Options::default();
+    Options {
+        mode,
+        burst: usual.rate.saturating_mul(5),
+        run_times,
+        ..usual
+    }
+}
+
+fn drain<O: Observer>(options: Options, observer: &mut O) -> Result<(Moment, Moment, u64)> {
+    let mut probe = Probe::load(options)?;
+    probe.snapshot(observer)?;
+    probe.poll(Duration::ZERO, observer)?;
+    let before = Moment::now(&probe)?;
+    println!("ready");
+    while !is_over() {
         probe.poll(Duration::from_millis(100), observer)?;
     }
     probe.flush(observer)?;
-    let after = (probe.statistics()?, own_time());
-    let programs: Vec<Value> = after
-        .0
+    Ok((before, Moment::now(&probe)?, 0))
+}
+
+/// Numbers of memory of this process, KiB.
+fn memory(name: &str) -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
+        .with_context(|| format!("no {name} in /proc/self/status"))
+}
+
+fn describe(before: &Moment, after: &Moment, alerts: u64) -> Result<Value> {
+    let (then, now) = (&before.statistics, &after.statistics);
+    let programs: Vec<Value> = now
         .programs
         .iter()
-        .filter(|program| program.runs > 0)
-        .map(|program| {
-            json!({
-                "name": program.name,
-                "runs": program.runs,
-                "ns": program.time.as_nanos() as u64,
+        .filter_map(|program| {
+            let old = then.programs.iter().find(|old| old.name == program.name)?;
+            let runs = program.runs - old.runs;
+            (runs > 0).then(|| {
+                let time = program.time.saturating_sub(old.time);
+                json!({"name": program.name, "runs": runs, "ns": time.as_nanos() as u64})
             })
         })
         .collect();
-    println!(
-        "{}",
-        json!({
-            "events": after.0.events - before.0.events,
-            "bytes": after.0.bytes - before.0.bytes,
-            "lost": after.0.lost(),
-            "malformed": after.0.malformed,
-            "watcher_us": (after.1 - before.1).as_micros() as u64,
-            "programs": programs,
-        })
-    );
-    Ok(())
+    Ok(json!({
+        "events": now.events - then.events,
+        "bytes": now.bytes - then.bytes,
+        "lost": now.lost() - then.lost(),
+        "left_out": now.suppressed - then.suppressed,
+        "uncounted": now.uncounted - then.uncounted,
+        "malformed": now.malformed,
+        "alerts": alerts,
+        "watcher_us": (after.time - before.time).as_micros() as u64,
+        "resident_kib": memory("VmRSS")?,
+        "resident_own_kib": memory("RssAnon")?,
+        "programs": programs,
+    }))
 }
 
 /// A watcher that runs.
@@ -127,12 +189,12 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Starts a watcher, and waits until it watches. `None` where nothing is to be attached.
-    pub(crate) fn start(bar: Bar, run_times: bool) -> Result<Option<Self>> {
+    pub(crate) fn start(bar: Bar, rules: &str, run_times: bool) -> Result<Option<Self>> {
         if bar == Bar::Nothing {
             return Ok(None);
         }
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--watch", bar.name()])
+            .args(["--watch", bar.name(), rules])
             .args(run_times.then_some("--run-times"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -21,29 +21,27 @@ pub(crate) enum Kind {
     Find,
     Compile,
     ReadWrite,
-    /// How many programs are executed.
-    Executions(u32),
+    Execute,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Redis,
         Self::Nginx,
         Self::Find,
         Self::Compile,
         Self::ReadWrite,
-        Self::Executions(2_000),
-        Self::Executions(10_000),
+        Self::Execute,
     ];
 
-    pub(crate) fn name(self) -> String {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Redis => "redis".to_owned(),
-            Self::Nginx => "nginx".to_owned(),
-            Self::Find => "find".to_owned(),
-            Self::Compile => "compile".to_owned(),
-            Self::ReadWrite => "read-write".to_owned(),
-            Self::Executions(count) => format!("exec-{count}"),
+            Self::Redis => "redis",
+            Self::Nginx => "nginx",
+            Self::Find => "find",
+            Self::Compile => "compile",
+            Self::ReadWrite => "read-write",
+            Self::Execute => "exec",
         }
     }
 
@@ -53,7 +51,7 @@ impl Kind {
             Self::Find => "file",
             Self::Compile => "compiler run",
             Self::ReadWrite => "call",
-            Self::Executions(_) => "program",
+            Self::Execute => "program",
         }
     }
 
@@ -65,7 +63,7 @@ impl Kind {
             Self::Find => &["find"],
             Self::Compile => &["gcc"],
             Self::ReadWrite => &[],
-            Self::Executions(_) => &["true"],
+            Self::Execute => &["true"],
         }
     }
 }
@@ -81,12 +79,14 @@ pub(crate) fn missing(programs: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// Source files of the compile job, and functions in each.
-const FILES: u32 = 24;
+const FILES: u32 = 30;
 const FUNCTIONS: u32 = 60;
 /// Requests of each kind that Redis gets in a run.
 const REDIS_REQUESTS: u32 = 100_000;
 /// For how long nginx gets requests, s.
-const NGINX_SECONDS: u32 = 3;
+const NGINX_SECONDS: u32 = 5;
+/// Programs that are executed in a run.
+const EXECUTIONS: u32 = 10_000;
 /// Pairs of calls in a run of the tight loop.
 const PAIRS: u32 = 1_000_000;
 /// The tree that is searched.
@@ -97,6 +97,8 @@ const TREE: &str = "/usr";
 pub(crate) struct Work<'a> {
     kind: Kind,
     group: &'a Group,
+    /// What is done is divided by this.
+    less: u32,
     room: tempfile::TempDir,
     port: u16,
     server: Option<Child>,
@@ -104,11 +106,12 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn start(kind: Kind, group: &'a Group) -> Result<Self> {
+    pub(crate) fn start(kind: Kind, group: &'a Group, less: u32) -> Result<Self> {
         let room = tempfile::tempdir()?;
         let mut work = Self {
             kind,
             group,
+            less,
             room,
             port: 0,
             server: None,
@@ -121,8 +124,8 @@ impl<'a> Work<'a> {
                 let output = Command::new("find").args([TREE, "-xdev"]).output()?;
                 work.files = output.stdout.iter().filter(|byte| **byte == b'\n').count() as u64;
             }
-            Kind::Compile => write_sources(work.room.path())?,
-            Kind::ReadWrite | Kind::Executions(_) => {}
+            Kind::Compile => write_sources(work.room.path(), FILES / less)?,
+            Kind::ReadWrite | Kind::Execute => {}
         }
         Ok(work)
     }
@@ -190,17 +193,19 @@ impl<'a> Work<'a> {
     /// Does it once. How many operations that were.
     pub(crate) fn run(&self) -> Result<u64> {
         let port = self.port.to_string();
-        let count = REDIS_REQUESTS.to_string();
+        let less = self.less;
         match self.kind {
             Kind::Redis => {
                 let mut client = self.group.command("redis-benchmark");
                 client.args(["-h", "127.0.0.1", "-p", &port, "-t", "set,get", "-q"]);
-                output(client.args(["-n", &count, "-c", "50"]))?;
-                Ok(2 * u64::from(REDIS_REQUESTS))
+                let count = REDIS_REQUESTS / less;
+                output(client.args(["-n", &count.to_string(), "-c", "50"]))?;
+                Ok(2 * u64::from(count))
             }
             Kind::Nginx => {
                 let mut client = self.group.command("wrk");
-                client.args(["-t1", "-c32", &format!("-d{NGINX_SECONDS}s")]);
+                let seconds = NGINX_SECONDS.div_ceil(less);
+                client.args(["-t1", "-c32", &format!("-d{seconds}s")]);
                 let text = output(client.arg(format!("http://127.0.0.1:{port}/")))?;
                 text.lines()
                     .find_map(|line| line.trim().split_once(" requests in")?.0.parse().ok())
@@ -219,14 +224,16 @@ impl<'a> Work<'a> {
                     "-c",
                     "for file in *.c; do gcc -O1 -c \"$file\" || exit 1; done",
                 ]))?;
-                Ok(u64::from(FILES))
+                Ok(u64::from(FILES / less))
             }
             Kind::ReadWrite => {
                 let mut own = self.group.command(std::env::current_exe()?);
-                output(own.arg("--read-write"))?;
-                Ok(2 * u64::from(PAIRS))
+                let pairs = PAIRS / less;
+                output(own.args(["--read-write", &pairs.to_string()]))?;
+                Ok(2 * u64::from(pairs))
             }
-            Kind::Executions(count) => {
+            Kind::Execute => {
+                let count = EXECUTIONS / less;
                 let mut shell = self.group.command("/bin/sh");
                 output(shell.args([
                     "-c",
@@ -272,8 +279,8 @@ fn free_port() -> Result<u16> {
 }
 
 /// Writes C files that use headers as programs do.
-fn write_sources(room: &Path) -> Result<()> {
-    for file in 0..FILES {
+fn write_sources(room: &Path, files: u32) -> Result<()> {
+    for file in 0..files {
         let mut text = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n".to_owned();
         for function in 0..FUNCTIONS {
             writeln!(
@@ -290,11 +297,11 @@ fn write_sources(room: &Path) -> Result<()> {
 }
 
 /// The tight loop.
-pub(crate) fn read_write() -> Result<()> {
+pub(crate) fn read_write(pairs: u32) -> Result<()> {
     let mut zero = File::open("/dev/zero")?;
     let mut null = File::create("/dev/null")?;
     let mut byte = [0];
-    for _ in 0..PAIRS {
+    for _ in 0..pairs {
         zero.read_exact(&mut byte)?;
         null.write_all(&byte)?;
     }
