@@ -78,10 +78,13 @@ __attribute__((noinline)) int end_flows(u32 first, u32 last, u32 only_closed)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sweep sweep = { .pid = task->tgid, .first = first, .only_closed = only_closed };
 	struct files_struct *files = task->files;
-	u32 most;
+	u32 most, *top;
 
-	if (!files)
+	top = bpf_map_lookup_elem(&highest, &sweep.pid);
+	if (!files || !top)
 		return 0;
+	if (last > *top)
+		last = *top;
 	most = BPF_CORE_READ(files, fdt, max_fds);
 	if (last >= most)
 		last = most - 1;
@@ -119,6 +122,17 @@ static __always_inline void read_local(struct file *file, struct sf_peer *out)
 	}
 }
 
+static __always_inline void note_descriptor(u32 pid, u32 fd)
+{
+	u32 *top = bpf_map_lookup_elem(&highest, &pid);
+
+	/* Two threads may set it at once, the lower one last: then the reader finds what is left. */
+	if (!top)
+		bpf_map_update_elem(&highest, &pid, &fd, BPF_ANY);
+	else if (*top < fd)
+		*top = fd;
+}
+
 static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struct file *file, u64 now,
 						  struct sf_peer *peer)
 {
@@ -139,6 +153,7 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 		fresh->peer = *peer;
 		read_local(file, &fresh->local);
 	}
+	note_descriptor(key->pid, key->fd);
 	/* Another thread may have been faster. */
 	bpf_map_update_elem(&flows, key, fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&flows, key);
