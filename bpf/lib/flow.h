@@ -163,6 +163,8 @@ static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops,
 {
 	if (!(flow->told & direction) && !(__sync_fetch_and_or(&flow->told, direction) & direction))
 		return true;
+	if (!ops)
+		return false;
 	if (bytes < 0)
 		bytes = 0;
 	if (direction == DIRECTION_IN) {
@@ -189,8 +191,11 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 	return (hash >> 32) | 1;
 }
 
-/* Counts operations; none to find out whether the next is. Whether it is to be told by a record of its own instead. */
-static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
+/*
+ * Counts operations; none to find out whether the next is. Whether it is to be told by a record of its own instead,
+ * which is then of the time that is set.
+ */
+static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer, u64 *time)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
@@ -200,12 +205,15 @@ static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, 
 	struct sf_flow *flow;
 	u64 parent;
 
+	*time = now;
 	/* Closed meanwhile, or never open. */
 	if (!file)
 		return true;
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (flow && flow->file != (u64)file) {
 		end_flow(key.pid, key.fd);
+		/* What is told of the next comes after the end of this. */
+		*time = now = bpf_ktime_get_boot_ns();
 		flow = NULL;
 	}
 	if (!flow)
@@ -245,9 +253,9 @@ full:
 }
 
 /* Whether a process may tell one more normal record. */
-__attribute__((noinline)) int may_tell(u32 pid)
+__attribute__((noinline)) int may_tell(u32 pid, u64 now)
 {
-	u64 now = bpf_ktime_get_boot_ns(), used, *until;
+	u64 used, *until;
 
 	until = bpf_map_lookup_elem(&budgets, &pid);
 	if (!until) {

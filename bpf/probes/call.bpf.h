@@ -142,8 +142,8 @@ static long add_message(u32 step, struct message_sum *sum)
 	return 0;
 }
 
-/* Counts a call that moves data. Whether it is to be told by a record of its own. */
-static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *call, long result)
+/* Counts a call that moves data. Whether it is to be told by a record of its own, of the time that is set. */
+static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *call, long result, u64 *time)
 {
 	struct message_sum sum = {};
 	struct sf_peer peer = {};
@@ -152,12 +152,12 @@ static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *cal
 
 	if (call->special == SF_SPECIAL_COPY) {
 		/* Told for both sides or counted on both: where it is the first of one, nothing is added to the other. */
-		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL);
-		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL);
+		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL, time);
+		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL, time);
 		if (is_told)
 			return true;
-		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL);
-		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL);
+		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL, time);
+		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL, time);
 		return false;
 	}
 	if (call->special == SF_SPECIAL_MESSAGES) {
@@ -170,7 +170,7 @@ static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *cal
 	} else if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0) {
 		find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5));
 	}
-	return count_on(register_at(regs, call->fd), call->direction, ops, result, &peer);
+	return count_on(register_at(regs, call->fd), call->direction, ops, result, &peer, time);
 }
 
 /* Describes what a descriptor stands for. */
@@ -281,7 +281,8 @@ static __always_inline bool must_tell(struct sf_call *call, struct pt_regs *regs
 	return false;
 }
 
-static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf_call *call, long result)
+static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf_call *call, long result,
+				     u64 time)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_header *header;
@@ -291,12 +292,15 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	int first;
 
 	is_reused = end_closed(call, regs, task->tgid, result);
-	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid) &&
+	/* What it has ended is told before it. */
+	if (!time)
+		time = bpf_ktime_get_boot_ns();
+	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid, time) &&
 	    !must_tell(call, regs, task->tgid)) {
 		leave_out(task->tgid, number, call->fd == SF_RESULT ? result : -1);
 		return 0;
 	}
-	header = begin(SF_KIND_CALL, number, result);
+	header = begin_at(SF_KIND_CALL, number, result, time);
 	if (!header)
 		return 0;
 	header->is_reused = is_reused;
@@ -352,6 +356,7 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 	struct task_struct *task;
 	struct sf_losses *own;
 	struct sf_call *call;
+	u64 time = 0;
 
 	if (is_compat()) {
 		native = bpf_map_lookup_elem(&compat_calls, &number);
@@ -372,10 +377,10 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 	if (task->tgid == config.own_pid)
 		return 0;
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
-		if (!count_call(regs, call, result))
+		if (!count_call(regs, call, result, &time))
 			return 0;
 	} else if (!is_told(call, regs, result)) {
 		return 0;
 	}
-	return tell_call(regs, number, call, result);
+	return tell_call(regs, number, call, result, time);
 }
