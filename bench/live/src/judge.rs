@@ -72,7 +72,10 @@ struct Side<V: View> {
 impl<V: Observation> Side<V> {
     fn new(rules: &RuleSet<V>) -> Self {
         let fields = rules.rules().iter().map(|rule| {
-            let fields = rule.output.iter().flat_map(|output| output.fields());
+            let fields = rule
+                .output
+                .iter()
+                .flat_map(sysflow_policy::Template::fields);
             fields
                 .map(|field| (field.name.clone(), field.field, field.arg.clone()))
                 .collect()

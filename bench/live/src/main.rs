@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use sysflow_pipeline::signals::Signals;
 
 use group::Group;
 use report::{Measured, Sample};
@@ -56,6 +57,7 @@ fn main() -> Result<()> {
     if !wanted.is_json {
         println!("{machine}");
     }
+    let signals = Signals::listen()?;
     let group = Group::new()?;
     let mut all = Vec::new();
     for kind in &wanted.kinds {
@@ -64,8 +66,8 @@ fn main() -> Result<()> {
             eprintln!("{}: skipped, not installed: {missing:?}", kind.name());
             continue;
         }
-        let measured =
-            measure(*kind, &group, &wanted).with_context(|| format!("measure {}", kind.name()))?;
+        let measured = measure(*kind, &group, &wanted, &signals)
+            .with_context(|| format!("measure {}", kind.name()))?;
         if !wanted.is_json {
             print!("{measured}");
         }
@@ -127,7 +129,7 @@ fn parse(arguments: &[String]) -> Result<Wanted> {
 }
 
 /// Measures all bars in turns.
-fn measure(kind: Kind, group: &Group, wanted: &Wanted) -> Result<Measured> {
+fn measure(kind: Kind, group: &Group, wanted: &Wanted, signals: &Signals) -> Result<Measured> {
     let work = Work::start(kind, group, wanted.less)?;
     // Caches are filled.
     work.run()?;
@@ -139,6 +141,8 @@ fn measure(kind: Kind, group: &Group, wanted: &Wanted) -> Result<Measured> {
         let mut order = Bar::ALL;
         order.rotate_left(round % Bar::ALL.len());
         for bar in order {
+            // What was started is ended, too.
+            ensure!(!signals.stop(), "stopped by a signal");
             samples[bar.index()] = Some(run(&work, group, bar, &wanted.rules, false)?);
         }
         measured

@@ -173,7 +173,7 @@ fn describe(before: &Moment, after: &Moment, alerts: u64) -> Result<Value> {
         "uncounted": now.uncounted - then.uncounted,
         "malformed": now.malformed,
         "alerts": alerts,
-        "watcher_us": (after.time - before.time).as_micros() as u64,
+        "watcher_us": after.time.saturating_sub(before.time).as_micros() as u64,
         "resident_kib": memory("VmRSS")?,
         "resident_own_kib": memory("RssAnon")?,
         "programs": programs,
