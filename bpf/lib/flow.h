@@ -159,12 +159,29 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 	return bpf_map_lookup_elem(&flows, key);
 }
 
-static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes, u64 now)
+/* The time, late by a tick of the kernel's clock at most: reading the precise one is slow in virtual machines. */
+static __always_inline u64 about_now(void)
 {
-	if (!(flow->told & direction) && !(__sync_fetch_and_or(&flow->told, direction) & direction))
-		return true;
+	u32 zero = 0;
+	volatile struct moment *moment = bpf_map_lookup_elem(&moments, &zero);
+	u64 tick = bpf_jiffies64();
+
+	if (!moment)
+		return bpf_ktime_get_boot_ns();
+	if (moment->tick != tick) {
+		moment->time = bpf_ktime_get_boot_ns();
+		/* Not before the time: another program may come in between. */
+		moment->tick = tick;
+	}
+	return moment->time;
+}
+
+static __always_inline void add_to(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes)
+{
+	u64 now;
+
 	if (!ops)
-		return false;
+		return;
 	if (bytes < 0)
 		bytes = 0;
 	if (direction == DIRECTION_IN) {
@@ -176,8 +193,59 @@ static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops,
 		if (bytes)
 			__sync_fetch_and_add(&flow->write_bytes, bytes);
 	}
-	flow->last = now;
-	return false;
+	now = about_now();
+	if (flow->last < now)
+		flow->last = now;
+}
+
+static __always_inline bool is_first(struct sf_flow *flow, u32 direction)
+{
+	return !(flow->told & direction) && !(__sync_fetch_and_or(&flow->told, direction) & direction);
+}
+
+static __always_inline void count_uncounted(void)
+{
+	struct sf_losses *own = own_losses();
+
+	if (own)
+		__sync_fetch_and_add(&own->uncounted, 1);
+}
+
+/* What is counted on a descriptor; begun where it is not. NULL where there is no room. */
+static __always_inline struct sf_flow *flow_on(struct sf_flow_key *key, struct file *file)
+{
+	struct sf_flow *flow = bpf_map_lookup_elem(&flows, key);
+
+	if (flow && flow->file != (u64)file) {
+		end_flow(key->pid, key->fd);
+		flow = NULL;
+	}
+	return flow ? flow : begin_flow(key, file, bpf_ktime_get_boot_ns(), NULL);
+}
+
+/*
+ * Counts operations; none to find out whether the next is. 0, or where it is to be told by a record of its own
+ * instead the time of that: behind the end of what the descriptor stood for before.
+ */
+__attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u64 ops, s64 bytes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
+	struct file *file = file_in(task, fd);
+	struct sf_flow *flow;
+
+	/* Closed meanwhile, or never open. */
+	if (!file)
+		return bpf_ktime_get_boot_ns();
+	flow = flow_on(&key, file);
+	if (!flow) {
+		count_uncounted();
+		return bpf_ktime_get_boot_ns();
+	}
+	if (is_first(flow, direction))
+		return bpf_ktime_get_boot_ns();
+	add_to(flow, direction, ops, bytes);
+	return 0;
 }
 
 static __always_inline u32 hash_of(struct sf_peer *peer)
@@ -191,48 +259,29 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 	return (hash >> 32) | 1;
 }
 
-/*
- * Counts operations; none to find out whether the next is. Whether it is to be told by a record of its own instead,
- * which is then of the time that is set.
- */
-static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer, u64 *time)
+/* The same for datagrams, by the peers that they are exchanged with. */
+static __always_inline u64 count_with(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
-	struct file *file = file_of(fd);
-	u64 now = bpf_ktime_get_boot_ns();
-	struct sf_losses *own;
+	struct sf_flow_key main = key;
+	struct file *file = file_in(task, fd);
+	u64 now = bpf_ktime_get_boot_ns(), parent;
 	struct sf_flow *flow;
-	u64 parent;
 
-	*time = now;
-	/* Closed meanwhile, or never open. */
 	if (!file)
-		return true;
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow && flow->file != (u64)file) {
-		end_flow(key.pid, key.fd);
-		/* What is told of the next comes after the end of this. */
-		*time = now = bpf_ktime_get_boot_ns();
-		flow = NULL;
-	}
-	if (!flow)
-		flow = begin_flow(&key, file, now, NULL);
+		return now;
+	flow = flow_on(&key, file);
 	if (!flow)
 		goto full;
-	if (!peer || !peer->family)
-		return add_to(flow, direction, ops, bytes, now);
-
 	parent = flow->id;
 	key.peer = hash_of(peer);
 	flow = bpf_map_lookup_elem(&flows, &key);
 	/* A flow of an earlier socket with this number, which the reader has not taken away yet, or another
 	 * peer with the same hash. */
 	if (flow && (flow->peers != parent || flow->peer.port != peer->port))
-		return true;
+		return now;
 	if (!flow) {
-		struct sf_flow_key main = { .pid = key.pid, .fd = key.fd };
-
 		flow = begin_flow(&key, file, now, peer);
 		if (!flow)
 			goto full;
@@ -244,12 +293,13 @@ static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, 
 		if (!flow)
 			goto full;
 	}
-	return add_to(flow, direction, ops, bytes, now);
+	if (is_first(flow, direction))
+		return bpf_ktime_get_boot_ns();
+	add_to(flow, direction, ops, bytes);
+	return 0;
 full:
-	own = own_losses();
-	if (own)
-		__sync_fetch_and_add(&own->uncounted, 1);
-	return true;
+	count_uncounted();
+	return bpf_ktime_get_boot_ns();
 }
 
 /* Whether a process may tell one more normal record. */

@@ -142,23 +142,22 @@ static long add_message(u32 step, struct message_sum *sum)
 	return 0;
 }
 
-/* Counts a call that moves data. Whether it is to be told by a record of its own, of the time that is set. */
-static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *call, long result, u64 *time)
+/* Counts a call that moves data. 0, or the time of the record that is to tell it instead. */
+static __always_inline u64 count_call(struct pt_regs *regs, struct sf_call *call, long result)
 {
 	struct message_sum sum = {};
 	struct sf_peer peer = {};
-	u64 ops = 1;
-	bool is_told;
+	u64 ops = 1, in, out;
 
 	if (call->special == SF_SPECIAL_COPY) {
 		/* Told for both sides or counted on both: where it is the first of one, nothing is added to the other. */
-		is_told = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0, NULL, time);
-		is_told |= count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0, NULL, time);
-		if (is_told)
-			return true;
-		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result, NULL, time);
-		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result, NULL, time);
-		return false;
+		in = count_on(register_at(regs, call->fd), DIRECTION_IN, 0, 0);
+		out = count_on(register_at(regs, call->fd2), DIRECTION_OUT, 0, 0);
+		if (in || out)
+			return out ? out : in;
+		count_on(register_at(regs, call->fd), DIRECTION_IN, 1, result);
+		count_on(register_at(regs, call->fd2), DIRECTION_OUT, 1, result);
+		return 0;
 	}
 	if (call->special == SF_SPECIAL_MESSAGES) {
 		sum.from = register_at(regs, 2);
@@ -167,10 +166,11 @@ static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *cal
 			ops = result;
 			result = sum.bytes;
 		}
-	} else if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0) {
-		find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5));
+	} else if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0 &&
+		   find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5))) {
+		return count_with(register_at(regs, call->fd), call->direction, ops, result, &peer);
 	}
-	return count_on(register_at(regs, call->fd), call->direction, ops, result, &peer, time);
+	return count_on(register_at(regs, call->fd), call->direction, ops, result);
 }
 
 /* Describes what a descriptor stands for. */
@@ -377,7 +377,8 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 	if (task->tgid == config.own_pid)
 		return 0;
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
-		if (!count_call(regs, call, result, &time))
+		time = count_call(regs, call, result);
+		if (!time)
 			return 0;
 	} else if (!is_told(call, regs, result)) {
 		return 0;

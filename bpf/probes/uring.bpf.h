@@ -185,8 +185,11 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 		return 0;
 	result = BPF_CORE_READ((struct io_kiocb *)key, cqe.res);
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
-		if (request.fd >= 0 && !count_on(request.fd, call->direction, 1, result, NULL, &time))
-			return 0;
+		if (request.fd >= 0) {
+			time = count_on(request.fd, call->direction, 1, result);
+			if (!time)
+				return 0;
+		}
 	} else if (call->special == SF_SPECIAL_CLOSE && result == 0) {
 		end_flow(task->tgid, request.fd);
 	}
