@@ -6,7 +6,7 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/sysflow
 PATH := $(HOME)/.cargo/bin:$(PATH)
 export PATH
 
-.PHONY: run test check format lint deny bench setup setup-check install clean help
+.PHONY: run test check format lint deny bench bench-live setup setup-check install clean help
 
 run: setup ## Watch this machine with the built-in rules (root), or judge the bundled recording (anybody else)
 	@$(CARGO) build --release --quiet -p sysflow
@@ -35,6 +35,9 @@ deny: setup-check
 
 bench: setup ## Measure, and compare with the original's Python tools where they can be installed
 	bench/run.sh
+
+bench-live: setup ## Measure what live capture costs the programs that are watched (as root)
+	bench/live.sh
 
 install: setup ## Install the program for this user
 	$(CARGO) install --locked --path crates/cli

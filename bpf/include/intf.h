@@ -240,7 +240,7 @@ struct sf_flow {
 	__u64 write_ops;
 	__u64 write_bytes;
 	__u64 first; /* ns since boot */
-	__u64 last;
+	__u64 last;  /* the same, perhaps early by a tick of the kernel's clock */
 	__u64 told;   /* 1 a read, 2 a write */
 	__u64 peers;  /* flows with peers on this descriptor; of such a flow the id of the one of the descriptor */
 	struct sf_peer peer;

@@ -78,10 +78,13 @@ __attribute__((noinline)) int end_flows(u32 first, u32 last, u32 only_closed)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sweep sweep = { .pid = task->tgid, .first = first, .only_closed = only_closed };
 	struct files_struct *files = task->files;
-	u32 most;
+	u32 most, *top;
 
-	if (!files)
+	top = bpf_map_lookup_elem(&highest, &sweep.pid);
+	if (!files || !top)
 		return 0;
+	if (last > *top)
+		last = *top;
 	most = BPF_CORE_READ(files, fdt, max_fds);
 	if (last >= most)
 		last = most - 1;
@@ -127,6 +130,17 @@ static __always_inline u32 told_always(struct file *file, struct sf_peer *peer)
 	return is_answer ? DIRECTION_IN : 0;
 }
 
+static __always_inline void note_descriptor(u32 pid, u32 fd)
+{
+	u32 *top = bpf_map_lookup_elem(&highest, &pid);
+
+	/* Two threads may set it at once, the lower one last: then the reader finds what is left. */
+	if (!top)
+		bpf_map_update_elem(&highest, &pid, &fd, BPF_ANY);
+	else if (*top < fd)
+		*top = fd;
+}
+
 static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struct file *file, u64 now,
 						  struct sf_peer *peer)
 {
@@ -148,21 +162,35 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 		fresh->peer = *peer;
 		read_local(file, &fresh->local);
 	}
+	note_descriptor(key->pid, key->fd);
 	/* Another thread may have been faster. */
 	bpf_map_update_elem(&flows, key, fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&flows, key);
 }
 
-static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes, u64 now)
+/* The time, late by a tick of the kernel's clock at most: reading the precise one is slow in virtual machines. */
+static __always_inline u64 about_now(void)
 {
-	if (!(flow->told & direction)) {
-		if (!(flow->always & direction)) {
-			if (!(__sync_fetch_and_or(&flow->told, direction) & direction))
-				return true;
-		} else if (bytes > 0 || !ops) {
-			return true;
-		}
+	u32 zero = 0;
+	volatile struct moment *moment = bpf_map_lookup_elem(&moments, &zero);
+	u64 tick = bpf_jiffies64();
+
+	if (!moment)
+		return bpf_ktime_get_boot_ns();
+	if (moment->tick != tick) {
+		moment->time = bpf_ktime_get_boot_ns();
+		/* Not before the time: another program may come in between. */
+		moment->tick = tick;
 	}
+	return moment->time;
+}
+
+static __always_inline void add_to(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes)
+{
+	u64 now;
+
+	if (!ops)
+		return;
 	if (bytes < 0)
 		bytes = 0;
 	if (direction == DIRECTION_IN) {
@@ -174,8 +202,64 @@ static __always_inline bool add_to(struct sf_flow *flow, u32 direction, u64 ops,
 		if (bytes)
 			__sync_fetch_and_add(&flow->write_bytes, bytes);
 	}
-	flow->last = now;
-	return false;
+	now = about_now();
+	if (flow->last < now)
+		flow->last = now;
+}
+
+/* Whether an operation is told by a record of its own: the first, and of some directions each that moves something. */
+static __always_inline bool is_told_alone(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes)
+{
+	if (flow->told & direction)
+		return false;
+	if (flow->always & direction)
+		return bytes > 0 || !ops;
+	return !(__sync_fetch_and_or(&flow->told, direction) & direction);
+}
+
+static __always_inline void count_uncounted(void)
+{
+	struct sf_losses *own = own_losses();
+
+	if (own)
+		__sync_fetch_and_add(&own->uncounted, 1);
+}
+
+/* What is counted on a descriptor; begun where it is not. NULL where there is no room. */
+static __always_inline struct sf_flow *flow_on(struct sf_flow_key *key, struct file *file)
+{
+	struct sf_flow *flow = bpf_map_lookup_elem(&flows, key);
+
+	if (flow && flow->file != (u64)file) {
+		end_flow(key->pid, key->fd);
+		flow = NULL;
+	}
+	return flow ? flow : begin_flow(key, file, bpf_ktime_get_boot_ns(), NULL);
+}
+
+/*
+ * Counts operations; none to find out whether the next is. 0, or where it is to be told by a record of its own
+ * instead the time of that: behind the end of what the descriptor stood for before.
+ */
+__attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u64 ops, s64 bytes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
+	struct file *file = file_in(task, fd);
+	struct sf_flow *flow;
+
+	/* Closed meanwhile, or never open. */
+	if (!file)
+		return bpf_ktime_get_boot_ns();
+	flow = flow_on(&key, file);
+	if (!flow) {
+		count_uncounted();
+		return bpf_ktime_get_boot_ns();
+	}
+	if (is_told_alone(flow, direction, ops, bytes))
+		return bpf_ktime_get_boot_ns();
+	add_to(flow, direction, ops, bytes);
+	return 0;
 }
 
 static __always_inline u32 hash_of(struct sf_peer *peer)
@@ -189,42 +273,29 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 	return (hash >> 32) | 1;
 }
 
-/* Counts operations; none to find out whether the next is. Whether it is to be told by a record of its own instead. */
-static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
+/* The same for datagrams, by the peers that they are exchanged with. */
+static __always_inline u64 count_with(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
-	struct file *file = file_of(fd);
-	u64 now = bpf_ktime_get_boot_ns();
-	struct sf_losses *own;
+	struct sf_flow_key main = key;
+	struct file *file = file_in(task, fd);
+	u64 now = bpf_ktime_get_boot_ns(), parent;
 	struct sf_flow *flow;
-	u64 parent;
 
-	/* Closed meanwhile, or never open. */
 	if (!file)
-		return true;
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow && flow->file != (u64)file) {
-		end_flow(key.pid, key.fd);
-		flow = NULL;
-	}
-	if (!flow)
-		flow = begin_flow(&key, file, now, NULL);
+		return now;
+	flow = flow_on(&key, file);
 	if (!flow)
 		goto full;
-	if (!peer || !peer->family)
-		return add_to(flow, direction, ops, bytes, now);
-
 	parent = flow->id;
 	key.peer = hash_of(peer);
 	flow = bpf_map_lookup_elem(&flows, &key);
 	/* A flow of an earlier socket with this number, which the reader has not taken away yet, or another
 	 * peer with the same hash. */
 	if (flow && (flow->peers != parent || flow->peer.port != peer->port))
-		return true;
+		return now;
 	if (!flow) {
-		struct sf_flow_key main = { .pid = key.pid, .fd = key.fd };
-
 		flow = begin_flow(&key, file, now, peer);
 		if (!flow)
 			goto full;
@@ -236,12 +307,18 @@ static __always_inline bool count_on(int fd, u32 direction, u64 ops, s64 bytes, 
 		if (!flow)
 			goto full;
 	}
-	return add_to(flow, direction, ops, bytes, now);
+	if (is_told_alone(flow, direction, ops, bytes))
+		return bpf_ktime_get_boot_ns();
+	add_to(flow, direction, ops, bytes);
+	return 0;
 full:
-	own = own_losses();
-	if (own)
-		__sync_fetch_and_add(&own->uncounted, 1);
-	return true;
+	count_uncounted();
+	return bpf_ktime_get_boot_ns();
+}
+
+static __always_inline u64 count_to(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
+{
+	return peer->family ? count_with(fd, direction, ops, bytes, peer) : count_on(fd, direction, ops, bytes);
 }
 
 /* A socket has got another far end: what is told of it may have changed. */
@@ -260,9 +337,9 @@ static __always_inline void follow_connect(int fd)
 }
 
 /* Whether a process may tell one more normal record. */
-__attribute__((noinline)) int may_tell(u32 pid)
+__attribute__((noinline)) int may_tell(u32 pid, u64 now)
 {
-	u64 now = bpf_ktime_get_boot_ns(), used, *until;
+	u64 used, *until;
 
 	until = bpf_map_lookup_elem(&budgets, &pid);
 	if (!until) {

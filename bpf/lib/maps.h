@@ -75,6 +75,30 @@ struct {
 	__type(value, struct sf_flow);
 } new_flow SEC(".maps");
 
+/* The time at which a processor first asked for it in a tick of the kernel's clock. */
+struct moment {
+	u64 tick;
+	u64 time;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct moment);
+} moments SEC(".maps");
+
+/*
+ * The highest descriptor of a process on which something was ever counted: a program that executes others or ends
+ * need not be searched beyond. Of processes for which there is no room the reader finds what is left.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, u32);
+} highest SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

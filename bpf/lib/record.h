@@ -50,7 +50,7 @@ static __always_inline bool is_worker(struct task_struct *task)
 	return task->flags & PF_IO_WORKER;
 }
 
-static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 call, s64 result)
+static __always_inline void fill_header_at(struct sf_header *header, u16 kind, u16 call, s64 result, u64 time)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
@@ -61,13 +61,18 @@ static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 
 	header->pid = task->tgid;
 	header->tid = is_worker(task) ? task->tgid : task->pid;
 	header->is_reused = 0;
-	header->time = bpf_ktime_get_boot_ns();
+	header->time = time;
 	header->start = task->group_leader->start_boottime;
 	header->result = result;
 }
 
-/* Begins a record about the current thread. */
-static __always_inline struct sf_header *begin(u16 kind, u16 call, s64 result)
+static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 call, s64 result)
+{
+	fill_header_at(header, kind, call, result, bpf_ktime_get_boot_ns());
+}
+
+/* Begins a record about the current thread, and about what happened at a time. */
+static __always_inline struct sf_header *begin_at(u16 kind, u16 call, s64 result, u64 time)
 {
 	struct scratch *room = scratch();
 	struct sf_header *header;
@@ -75,9 +80,14 @@ static __always_inline struct sf_header *begin(u16 kind, u16 call, s64 result)
 	if (!room)
 		return NULL;
 	header = (struct sf_header *)room->data;
-	fill_header(header, kind, call, result);
+	fill_header_at(header, kind, call, result, time);
 	room->length = sizeof(*header);
 	return header;
+}
+
+static __always_inline struct sf_header *begin(u16 kind, u16 call, s64 result)
+{
+	return begin_at(kind, call, result, bpf_ktime_get_boot_ns());
 }
 
 static __always_inline void count_loss(u32 lane, u32 kind, u32 pid)

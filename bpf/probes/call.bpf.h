@@ -235,22 +235,21 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 	return out->family != 0;
 }
 
-/* Counts what moves between two descriptors. Told for both sides or counted on both: where it is the first of one,
- * nothing is added to the other. */
-static __always_inline bool count_copy(int from, int to, long result)
+/* Counts what moves between two descriptors. 0, or the time of the record that is to tell it instead. Told for both
+ * sides or counted on both: where it is the first of one, nothing is added to the other. */
+static __always_inline u64 count_copy(int from, int to, long result)
 {
-	bool is_told = count_on(from, DIRECTION_IN, 0, 0, NULL);
+	u64 in = count_on(from, DIRECTION_IN, 0, 0), out = count_on(to, DIRECTION_OUT, 0, 0);
 
-	is_told |= count_on(to, DIRECTION_OUT, 0, 0, NULL);
-	if (is_told)
-		return true;
-	count_on(from, DIRECTION_IN, 1, result, NULL);
-	count_on(to, DIRECTION_OUT, 1, result, NULL);
-	return false;
+	if (in || out)
+		return out ? out : in;
+	count_on(from, DIRECTION_IN, 1, result);
+	count_on(to, DIRECTION_OUT, 1, result);
+	return 0;
 }
 
-/* Counts a call that moves data. Whether it is to be told by a record of its own. */
-static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *call, long result)
+/* Counts a call that moves data. 0, or the time of the record that is to tell it instead. */
+static __always_inline u64 count_call(struct pt_regs *regs, struct sf_call *call, long result)
 {
 	struct sf_peer peer = {};
 
@@ -258,7 +257,7 @@ static __always_inline bool count_call(struct pt_regs *regs, struct sf_call *cal
 		return count_copy(register_at(regs, call->fd), register_at(regs, call->fd2), result);
 	if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0)
 		find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5));
-	return count_on(register_at(regs, call->fd), call->direction, 1, result, &peer);
+	return count_to(register_at(regs, call->fd), call->direction, 1, result, &peer);
 }
 
 /* Describes what a descriptor stands for. */
@@ -327,18 +326,19 @@ struct messages {
 };
 
 /* Tells one of several messages. */
-static __always_inline void tell_message(struct messages *all, struct message_entry *entry, struct sf_peer *peer)
+static __always_inline void tell_message(struct messages *all, struct message_entry *entry, struct sf_peer *peer,
+					 u64 time)
 {
 	u32 pid = bpf_get_current_pid_tgid() >> 32, kept, length = entry->length;
 	int fd = all->arguments[0];
 	struct sf_header *header;
 	u64 buffer[2] = {};
 
-	if (!config.per_call && !may_tell(pid)) {
+	if (!config.per_call && !may_tell(pid, time)) {
 		leave_out(pid, all->number, -1);
 		return;
 	}
-	header = begin(SF_KIND_CALL, all->number, length);
+	header = begin_at(SF_KIND_CALL, all->number, length, time);
 	if (!header)
 		return;
 	__builtin_memcpy(header->arguments, all->arguments, sizeof(header->arguments));
@@ -358,6 +358,7 @@ static long take_message(u32 step, struct messages *all)
 {
 	struct message_entry entry = {};
 	struct sf_peer peer = {};
+	u64 time;
 
 	/* One that cannot be read is counted all the same. */
 	bpf_probe_read_user(&entry, sizeof(entry), (const void *)(all->arguments[1] + sizeof(entry) * step));
@@ -365,8 +366,10 @@ static long take_message(u32 step, struct messages *all)
 		tell_control(entry.message.control, entry.message.control_length);
 	if (all->has_peers)
 		read_address(&peer, entry.message.name);
-	if (all->is_told || count_on(all->arguments[0], all->direction, 1, entry.length, &peer))
-		tell_message(all, &entry, &peer);
+	time = all->is_told ? bpf_ktime_get_boot_ns()
+			    : count_to(all->arguments[0], all->direction, 1, entry.length, &peer);
+	if (time)
+		tell_message(all, &entry, &peer, time);
 	return 0;
 }
 
@@ -452,7 +455,8 @@ static __always_inline bool must_tell(struct sf_call *call, struct pt_regs *regs
 	return false;
 }
 
-static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf_call *call, long result)
+static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf_call *call, long result,
+				     u64 time)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_header *header;
@@ -462,12 +466,15 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 	int first;
 
 	is_reused = end_closed(call, regs, task->tgid, result);
-	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid) &&
+	/* What it has ended is told before it. */
+	if (!time)
+		time = bpf_ktime_get_boot_ns();
+	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid, time) &&
 	    !must_tell(call, regs, task->tgid)) {
 		leave_out(task->tgid, number, call->fd == SF_RESULT ? result : -1);
 		return 0;
 	}
-	header = begin(SF_KIND_CALL, number, result);
+	header = begin_at(SF_KIND_CALL, number, result, time);
 	if (!header)
 		return 0;
 	header->is_reused = is_reused;
@@ -536,6 +543,7 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 	struct task_struct *task;
 	struct sf_losses *own;
 	struct sf_call *call;
+	u64 time = 0;
 
 	if (is_compat()) {
 		native = bpf_map_lookup_elem(&compat_calls, &number);
@@ -560,10 +568,11 @@ int BPF_PROG(call_end, struct pt_regs *regs, long result)
 	if (call->special == SF_SPECIAL_MESSAGE && call->direction == DIRECTION_IN && result >= 0 && !is_compat())
 		take_passed(regs);
 	if (call->action == SF_ACTION_COUNT && !config.per_call) {
-		if (!count_call(regs, call, result))
+		time = count_call(regs, call, result);
+		if (!time)
 			return 0;
 	} else if (!is_told(call, regs, result)) {
 		return 0;
 	}
-	return tell_call(regs, number, call, result);
+	return tell_call(regs, number, call, result, time);
 }

@@ -24,3 +24,27 @@ int BPF_PROG(floor_thread_ended, struct task_struct *task)
 {
 	return 0;
 }
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(floor_signal_sent, int signal, void *info, struct task_struct *target, int group, int result)
+{
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(floor_socket_state, struct sock *sock, int old, int state)
+{
+	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(floor_request_submitted, struct io_kiocb *io)
+{
+	return 0;
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(floor_request_ended, void *ring, struct io_kiocb *io)
+{
+	return 0;
+}

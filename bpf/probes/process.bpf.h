@@ -119,13 +119,15 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(thread_ended, struct task_struct *task)
 {
 	struct sf_header *header;
-	u32 is_last;
+	u32 is_last, pid = task->tgid;
 
-	if (task->tgid == config.own_pid || is_worker(task))
+	if (pid == config.own_pid || is_worker(task))
 		return 0;
 	is_last = BPF_CORE_READ(task, signal, live.counter) == 0;
-	if (is_last)
+	if (is_last) {
 		end_flows(0, ~0u, 0);
+		bpf_map_delete_elem(&highest, &pid);
+	}
 	header = begin(SF_KIND_EXIT, SF_NO_CALL, 0);
 	if (!header)
 		return 0;

@@ -241,7 +241,7 @@ static __always_inline void put_how(struct request *request)
 
 /* A request has ended as a call would have. */
 static __always_inline int tell_request(u64 key, struct request *request, u32 number, struct sf_call *call,
-					long result)
+					long result, u64 time)
 {
 	struct request_names *names;
 	struct sf_header *header;
@@ -249,7 +249,7 @@ static __always_inline int tell_request(u64 key, struct request *request, u32 nu
 	int first;
 	u32 tid, i;
 
-	header = begin(SF_KIND_URING, number, result);
+	header = begin_at(SF_KIND_URING, number, result, time);
 	if (!header)
 		return 0;
 	tid = header->tid;
@@ -297,6 +297,7 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 	struct request *found, request;
 	u32 *number, call_number;
 	struct sf_call *call;
+	u64 time = 0;
 	long result;
 
 	found = bpf_map_lookup_elem(&requests, &key);
@@ -318,17 +319,25 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 		return 0;
 	}
 	if (call->special == SF_SPECIAL_COPY && !config.per_call) {
-		if (request.fd >= 0 && request.fd2 >= 0 && !count_copy(request.fd, request.fd2, result))
-			return 0;
+		if (request.fd >= 0 && request.fd2 >= 0) {
+			time = count_copy(request.fd, request.fd2, result);
+			if (!time)
+				return 0;
+		}
 	} else if (call->action == SF_ACTION_COUNT && !config.per_call) {
-		if (request.fd >= 0 && !count_on(request.fd, call->direction, 1, result, NULL))
-			return 0;
+		if (request.fd >= 0) {
+			time = count_on(request.fd, call->direction, 1, result);
+			if (!time)
+				return 0;
+		}
 	} else if (call->special == SF_SPECIAL_CLOSE && result == 0) {
 		end_flow(task->tgid, request.fd);
 	}
-	if (call->lane != SF_LANE_CRITICAL && !may_tell(task->tgid)) {
+	if (!time)
+		time = bpf_ktime_get_boot_ns();
+	if (call->lane != SF_LANE_CRITICAL && !may_tell(task->tgid, time)) {
 		leave_out(task->tgid, call_number, -1);
 		return 0;
 	}
-	return tell_request(key, &request, call_number, call, result);
+	return tell_request(key, &request, call_number, call, result, time);
 }

@@ -63,7 +63,7 @@ pub(crate) const HOOKS: &[Hook] = &[
     hook(
         "signal_generate",
         "signal_sent",
-        "",
+        "floor_signal_sent",
         "fatal signals that the kernel sends are not seen",
         false,
     ),
@@ -77,21 +77,21 @@ pub(crate) const HOOKS: &[Hook] = &[
     hook(
         "inet_sock_set_state",
         "socket_state",
-        "",
+        "floor_socket_state",
         "of failed connections the address is read from the program's memory, where it may be changed",
         false,
     ),
     hook(
         "io_uring_submit_req",
         "request_submitted",
-        "",
+        "floor_request_submitted",
         "requests of io_uring are not seen, only their queues",
         false,
     ),
     hook(
         "io_uring_complete",
         "request_ended",
-        "",
+        "floor_request_ended",
         "requests of io_uring are not seen, only their queues",
         false,
     ),

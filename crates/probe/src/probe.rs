@@ -307,19 +307,24 @@ impl Probe {
 
     fn programs(&self) -> Vec<ProgramTime> {
         use std::os::fd::AsFd;
-        let ids: Vec<u32> = self
+        // The kernel keeps only the beginnings of names.
+        let names: HashMap<u32, String> = self
             .loaded
             .object
             .progs()
             .filter(libbpf_rs::Program::autoload)
-            .filter_map(|program| Program::id_from_fd(program.as_fd()).ok())
+            .filter_map(|program| {
+                let id = Program::id_from_fd(program.as_fd()).ok()?;
+                Some((id, program.name().to_string_lossy().into_owned()))
+            })
             .collect();
         libbpf_rs::query::ProgInfoIter::default()
-            .filter(|program| ids.contains(&program.id))
-            .map(|program| ProgramTime {
-                name: program.name.to_string_lossy().into_owned(),
-                runs: program.run_cnt,
-                time: Duration::from_nanos(program.run_time_ns),
+            .filter_map(|program| {
+                Some(ProgramTime {
+                    name: names.get(&program.id)?.clone(),
+                    runs: program.run_cnt,
+                    time: Duration::from_nanos(program.run_time_ns),
+                })
             })
             .collect()
     }
