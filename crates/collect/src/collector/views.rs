@@ -116,8 +116,10 @@ impl<S: RecordSink> Collector<S> {
     fn note_details(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
         // The operation may have the kernel's path, the argument has the program's.
         if let Operation::Open(open) = &event.operation
-            && let (Some(fd), Some(path)) =
-                (Self::new_fd(event), given_path(arguments).or(open.path.path))
+            && let (Some(fd), Some(path)) = (
+                Self::new_fd(event),
+                given_path(arguments).or(open.path.path),
+            )
             && let Some(table) = self.threads.descriptors_mut(event.tid)
             && let Some(descriptor) = table.get_mut(fd)
         {
