@@ -77,7 +77,7 @@ def inside(line, also=None, **more):
     return Act(line, dict(also or {}), **more)
 
 
-def started(options, line="@service", also=None, **more):
+def started(options, line="@service do sleep 300", also=None, **more):
     """The start of a container. `options` are those of `podman run`.
 
     The macro `sensitive_mount` holds of each container, however its mounts are: it asks whether the field is not

@@ -163,10 +163,10 @@ def pod(namespace):
 
 case(
     "Network Connection outside Local Subnet",
-    started(pod("walled"), f"@client do connect tcp {OUTSIDE} 80"),
+    started(pod("walled"), f"@client do connect tcp {OUTSIDE} 80 , sleep 300"),
     [
-        started(pod("walled"), f"@client do connect tcp {INSIDE} 80"),
-        started(pod("open"), f"@client do connect tcp {OUTSIDE} 80"),
+        started(pod("walled"), f"@client do connect tcp {INSIDE} 80 , sleep 300"),
+        started(pod("open"), f"@client do connect tcp {OUTSIDE} 80 , sleep 300"),
     ],
     changed="its list namespace_scope_network_only_subnet is published empty; the namespace walled was put in",
 )

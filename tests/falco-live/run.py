@@ -7,6 +7,7 @@ See README.md beside this file.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,9 @@ def perform_all(cases, host, containers, watch, verbose):
                 break
             number += 1
             mark = f"act-{number}"
+            if isinstance(act.where, list):
+                # What is known of a container is asked while it is there.
+                watch.catch_up()
             result = place.perform(act, mark, act.programs() | {"helper", "session"} & programs)
             alerts = watch.of_act(mark)
             verdict.judge(act, alerts, result)
@@ -143,6 +147,8 @@ def main():
     skip_unless_possible(options.rules)
     program = find_program(options.sysflow)
     enter_namespaces()
+    # What was started is ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = rule_names(options.rules)
     untried = [name for name in names if not any(case.rule == name for case in CASES)]
     cases = [case for case in CASES if options.only.lower() in case.rule.lower()] * options.repeat

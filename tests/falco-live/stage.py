@@ -216,7 +216,8 @@ PODMAN = ["/etc/cni/net.d", "/var/lib/containers", "/run/containers", "/run/libp
 IMAGES = {"plain": "sysflow-live/plain:1", "stranger": "sysflow-live/stranger:1",
           "trusted": "docker.io/sysdig/sysdig:1"}
 # This machine may forbid to raise limits; so few are asked for.
-LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+CGROUP = "sysflow-live"
+OPTIONS = ["--network", "host", "--cgroup-parent", f"/{CGROUP}", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 
 
 class Containers:
@@ -237,13 +238,13 @@ class Containers:
 
     def start_lasting(self):
         for name, options in {"container": [], "privileged": ["--privileged"]}.items():
-            run("podman", "run", "-d", "--name", name, "--network", "host", *LIMITS, *options,
+            run("podman", "run", "-d", "--name", name, *OPTIONS, *options,
                 IMAGES["plain"], "/bin/busybox", "sleep", "100000")
 
     def perform(self, act, mark, programs):
         environment = [f"--env={key}={value}" for key, value in {MARK: mark, **act.environment}.items()]
         if isinstance(act.where, list):
-            words = ["podman", "run", "--rm", "--network", "host", *LIMITS, *environment, *act.where,
+            words = ["podman", "run", "--rm", *OPTIONS, *environment, *act.where,
                      IMAGES[act.image], *act.words()]
         else:
             for line in act.before:
@@ -257,3 +258,14 @@ class Containers:
 
     def stop(self):
         run("podman", "rm", "--all", "--force", "--time", "0")
+        # Control groups are the machine's; monitors of the containers may take a moment to leave them.
+        for _ in range(20):
+            groups = sorted(Path("/sys/fs/cgroup").glob(f"**/{CGROUP}/**"), reverse=True)
+            for group in groups:
+                try:
+                    group.rmdir()
+                except OSError:
+                    pass
+            if not groups:
+                break
+            time.sleep(0.1)

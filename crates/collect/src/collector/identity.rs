@@ -299,15 +299,12 @@ impl<S: RecordSink> Collector<S> {
         let Some(thread) = self.threads.get_mut(event.tid) else {
             return;
         };
-        match control.option {
-            Some(SET_CHILD_SUBREAPER) => {
-                let is_reaper = control.number.unwrap_or_default() != 0;
-                thread.is_reaper = is_reaper;
-                if let Some(group) = self.groups.get_mut(&thread.pid) {
-                    group.is_reaper = is_reaper || thread.namespace_pid == 1;
-                }
+        if control.option == Some(SET_CHILD_SUBREAPER) {
+            let is_reaper = control.number.unwrap_or_default() != 0;
+            thread.is_reaper = is_reaper;
+            if let Some(group) = self.groups.get_mut(&thread.pid) {
+                group.is_reaper = is_reaper || thread.namespace_pid == 1;
             }
-            _ => {}
         }
     }
 }
