@@ -46,6 +46,7 @@ pub(crate) fn watch(probe: ProbeOptions, rules: &str) -> Result<(Moment, Moment,
         collect: Config::default(),
         entities: false,
         duration: None,
+        written: Vec::new(),
     };
     let mut begin = None;
     let watched = live::watch(&options, &Signals::listen()?, &mut sink, |probe, _| {
