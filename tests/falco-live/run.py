@@ -182,6 +182,8 @@ def main():
             containers.stop()
         if watch:
             watch.stop()
+    if "events were lost" in watch.errors():
+        print(f"sysflow lost events, of which some may be missed above:\n{watch.errors()}")
     for alert in of_runtime(watch):
         print(f"not as expected: of the runtime itself  {alert['output']}")
         words["not as expected: of the runtime itself"] += 1

@@ -140,7 +140,7 @@ fn what_the_kernel_resolved_has_the_given_name_too() {
 
 fn on_socket(
     name: &'static str,
-    operation: Operation<'static>,
+    operation: &Operation<'static>,
 ) -> (&'static str, i64, Operation<'static>, Given<'static>) {
     let arguments = Given {
         makes_descriptor: name == "socket",
@@ -149,7 +149,7 @@ fn on_socket(
     (
         name,
         if name == "socket" { 3 } else { 0 },
-        operation,
+        *operation,
         arguments,
     )
 }
@@ -177,17 +177,17 @@ fn a_socket_that_sends_is_not_connected() {
         &[
             on_socket(
                 "socket",
-                Operation::Socket(Socket {
+                &Operation::Socket(Socket {
                     domain: Some(2),
                     kind: Some(2),
                     protocol: Some(0),
                 }),
             ),
-            on_socket("sendto", send),
-            on_socket("sendto", send),
+            on_socket("sendto", &send),
+            on_socket("sendto", &send),
             on_socket(
                 "connect",
-                Operation::Connect(Connect {
+                &Operation::Connect(Connect {
                     fd: Some(3),
                     address: Some(Address::Internet(destination)),
                     tuple,
