@@ -102,12 +102,14 @@ class Watch:
                 return
 
     def of_act(self, mark):
-        """All alerts of an act that has been performed."""
+        """All alerts of an act that has been performed, and how long they took, in seconds."""
+        began = time.monotonic()
         self.end(mark)
         with self.changed:
             if not self.changed.wait_for(lambda: self.is_over(mark), 60):
                 raise RuntimeError(f"no alerts come any more; sysflow says:\n{self.errors()}")
-            return [alert for alert in self.alerts[mark] if alert["rule"] != ENDING]
+            alerts = [alert for alert in self.alerts[mark] if alert["rule"] != ENDING]
+            return alerts, time.monotonic() - began
 
     def stop(self):
         if self.process.poll() is None:

@@ -47,7 +47,7 @@ pub struct Clone<'a> {
 }
 
 /// A program was executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exec<'a> {
     /// The new process image; of a failed call the old one.
     pub image: Image<'a>,
