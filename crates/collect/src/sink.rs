@@ -13,6 +13,15 @@ pub trait RecordSink {
     /// Whether [`event`](Self::event) is wanted. What only views need is kept for those sinks alone.
     const WANTS_EVENTS: bool = false;
 
+    /// Whether the sink may forget entities: then it is asked before each operation.
+    const FORGETS: bool = false;
+
+    /// Whether the sink has forgotten entities since it was asked last. What is used from then on is written to
+    /// it again.
+    fn has_forgotten(&mut self) -> bool {
+        false
+    }
+
     /// Takes a record. Whatever it refers to has been taken before in the same file.
     fn record(&mut self, record: &Record<'_>, context: &Context<'_>);
 

@@ -120,7 +120,8 @@ impl Recorder {
         if !exists(&name) {
             return name;
         }
-        let numbered = |number: u64| format!("{prefix}.{seconds}-{number}.{EXTENSION}");
+        // Sorted behind the first of the second and in their order, as recordings are read.
+        let numbered = |number: u64| format!("{prefix}.{seconds}_{number:03}.{EXTENSION}");
         (1..u64::MAX)
             .map(numbered)
             .find(|name| !exists(name))
@@ -382,7 +383,7 @@ mod tests {
         assert_eq!(names(directory.path()), ["host.2.sf", "host.3.sf"]);
         assert_eq!(recorder.counts().records, 3);
         assert_eq!(count(&directory.path().join("host.3.sf")), 1);
-        assert_eq!(recorder.name_at(3 * SECOND), "host.3-1.sf");
+        assert_eq!(recorder.name_at(3 * SECOND), "host.3_001.sf");
     }
 
     #[test]

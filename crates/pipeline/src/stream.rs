@@ -11,7 +11,7 @@ use sysflow_scap::Capture;
 use sysflow_record::ReadError;
 use sysflow_record::Record;
 use sysflow_record::container::{FileHeader, ReadOptions, Reader};
-use sysflow_record::entity::{Joined, Tables};
+use sysflow_record::entity::{Joined, Limits, Tables};
 use thiserror::Error;
 
 use crate::inputs::{self, Input, InputError};
@@ -99,6 +99,7 @@ pub fn read<S: Sink>(
         options,
         progress: Some(progress),
         tables: Tables::default(),
+        forgotten: 0,
         tally: Tally::default(),
     };
     let mut stopped = None;
@@ -122,6 +123,7 @@ pub(crate) fn play<S: Sink, R>(
         options: Options::default(),
         progress: None,
         tables: Tables::default(),
+        forgotten: 0,
         tally: Tally::default(),
     };
     let taker = RefCell::new(Taker::new(&mut stream, sink));
@@ -205,6 +207,11 @@ pub(crate) struct Shared<'a, 't, 'p, S: Sink>(pub(crate) &'a RefCell<Taker<'t, '
 
 impl<S: Sink> RecordSink for Shared<'_, '_, '_, S> {
     const WANTS_EVENTS: bool = S::WANTS_EVENTS;
+    const FORGETS: bool = true;
+
+    fn has_forgotten(&mut self) -> bool {
+        self.0.borrow_mut().stream.has_forgotten()
+    }
 
     fn record(&mut self, record: &Record<'_>, _: &Context<'_>) {
         self.0.borrow_mut().record(record);
@@ -220,8 +227,19 @@ pub(crate) struct Stream<'p> {
     options: Options,
     progress: Option<&'p Progress>,
     tables: Tables,
+    /// Entities that were forgotten when this was asked last.
+    forgotten: u64,
     pub(crate) tally: Tally,
 }
+
+/// What a stream without end may remember, so that a machine has room for other things. Who is forgotten is told
+/// of again.
+#[cfg(feature = "live")]
+const LIVE: Limits = Limits {
+    processes: 24 << 20,
+    files: 12 << 20,
+    containers: 4 << 20,
+};
 
 #[cfg(feature = "live")]
 impl Stream<'_> {
@@ -233,7 +251,8 @@ impl Stream<'_> {
                 ..Options::default()
             },
             progress: None,
-            tables: Tables::default(),
+            tables: Tables::new(LIVE),
+            forgotten: 0,
             tally: Tally::default(),
         }
     }
@@ -247,6 +266,12 @@ impl Stream<'_> {
 }
 
 impl Stream<'_> {
+    /// Whether entities were forgotten since this was asked last.
+    fn has_forgotten(&mut self) -> bool {
+        let forgotten = self.tables.statistics().forgotten;
+        std::mem::replace(&mut self.forgotten, forgotten) != forgotten
+    }
+
     fn input<S: Sink>(&mut self, input: &Input, sink: &mut S) -> ControlFlow<S::Stop> {
         let opened = input.open().map_err(Fault::from).and_then(|source| {
             Opened::new(source, self.options.salvage).map_err(|source| Fault::Read {
@@ -390,5 +415,69 @@ impl Stream<'_> {
             Some(progress) => progress.suspend(|| sink.fault(fault)),
             None => sink.fault(fault),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use sysflow_story::Story;
+
+    use super::*;
+
+    /// Records of a file, and how many of them name no process.
+    #[derive(Default)]
+    struct Known {
+        records: u64,
+        nameless: u64,
+    }
+
+    impl Sink for Known {
+        type Stop = ();
+
+        fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<()> {
+            if joined.file.is_some_and(|file| file.path() == "/srv/late") {
+                self.records += 1;
+                self.nameless += u64::from(joined.process.is_none());
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn fault(&mut self, _: &Fault) {}
+    }
+
+    #[test]
+    fn who_was_forgotten_for_want_of_room_is_known_again_when_it_acts() {
+        let mut text = String::from(
+            "- process: {pid: 100, exe: /bin/sh}\n- process: {pid: 200, exe: /usr/bin/quiet}\n\
+             - open: {pid: 200, path: /srv/early}\n- close: {pid: 200}\n",
+        );
+        for pid in 1000..3000 {
+            let _ = writeln!(text, "- fork: {{pid: 100, child: {pid}}}");
+            let _ = writeln!(
+                text,
+                "- exec: {{pid: {pid}, exe: /bin/x}}\n- exit: {{pid: {pid}}}"
+            );
+        }
+        text.push_str("- open: {pid: 200, path: /srv/late}\n- close: {pid: 200}\n");
+        let story = Story::parse(&text).unwrap();
+        let mut stream = Stream {
+            options: Options::default(),
+            progress: None,
+            tables: Tables::new(Limits {
+                processes: 64 << 10,
+                ..Limits::default()
+            }),
+            forgotten: 0,
+            tally: Tally::default(),
+        };
+        let mut sink = Known::default();
+        let taker = RefCell::new(Taker::new(&mut stream, &mut sink));
+        let mut collector = Collector::new(Config::default(), Shared(&taker));
+        story.play(&mut collector).unwrap();
+        let _ = collector.finish();
+        assert!(stream.tables.statistics().forgotten > 1000);
+        assert_eq!((sink.records, sink.nameless), (1, 0));
     }
 }

@@ -15,7 +15,7 @@
 //! ")?;
 //! let mut names = Names::default();
 //! story.play(&mut names)?;
-//! assert_eq!(names.0, ["clone", "clone", "execve"]);
+//! assert_eq!(names.0, ["clone", "clone", "execve", "tick"]);
 //! # Ok::<(), sysflow_story::Error>(())
 //! ```
 //!

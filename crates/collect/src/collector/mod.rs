@@ -314,6 +314,9 @@ impl<S: RecordSink> Collector<S> {
             self.check_timers();
         }
         self.make_room();
+        if S::FORGETS && self.sink.has_forgotten() {
+            self.tables.forget_written();
+        }
         match event.operation {
             Operation::Tick => {}
             Operation::Clone(ref clone) if event.phase == Phase::End => self.on_clone(event, clone),

@@ -210,11 +210,9 @@ impl<S: RecordSink> Collector<S> {
                 next = parent.and_then(|parent| self.tables.processes.find(parent));
             }
         }
-        self.tables.processes.forget_written();
         self.tables
             .files
             .forget_unused(false, &self.tables.containers);
-        self.tables.files.forget_written();
-        self.tables.containers.forget_written();
+        self.tables.forget_written();
     }
 }

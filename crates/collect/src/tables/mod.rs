@@ -19,3 +19,12 @@ pub(crate) struct Tables {
     pub(crate) processes: Processes,
     pub(crate) files: Files,
 }
+
+impl Tables {
+    /// Whatever is used from now on is written again.
+    pub(crate) fn forget_written(&mut self) {
+        self.processes.forget_written();
+        self.files.forget_written();
+        self.containers.forget_written();
+    }
+}
