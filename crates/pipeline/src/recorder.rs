@@ -277,7 +277,7 @@ fn files(options: &RecorderOptions) -> io::Result<Vec<PathBuf>> {
                 let rest = rest.strip_suffix(&format!(".{PARTIAL}")).unwrap_or(rest);
                 rest.strip_suffix(&format!(".{EXTENSION}"))
                     .is_some_and(|time| {
-                        !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+                        !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit() || b == b'_')
                     })
             })
     };
