@@ -11,7 +11,9 @@ use sysflow_scap::Capture;
 use sysflow_record::ReadError;
 use sysflow_record::Record;
 use sysflow_record::container::{FileHeader, ReadOptions, Reader};
-use sysflow_record::entity::{Joined, Limits, Tables};
+#[cfg(any(test, feature = "live"))]
+use sysflow_record::entity::Limits;
+use sysflow_record::entity::{Joined, Tables};
 use thiserror::Error;
 
 use crate::inputs::{self, Input, InputError};
