@@ -249,6 +249,15 @@ impl Catalogue {
     /// fields that require one, as a further dotted part. The [default prefix](Self::default_prefix)
     /// may be left out.
     pub fn resolve(&self, text: &str) -> Result<Resolved, Unresolved> {
+        self.look_up(text, true)
+    }
+
+    /// The field that `text` asks for, if there is one, without looking for what else could be meant.
+    pub fn known(&self, text: &str) -> Option<Resolved> {
+        self.look_up(text, false).ok()
+    }
+
+    fn look_up(&self, text: &str, suggests: bool) -> Result<Resolved, Unresolved> {
         let (name, bracketed) = match text.find('[') {
             Some(start) if text.ends_with(']') => {
                 (&text[..start], Some(&text[start + 1..text.len() - 1]))
@@ -276,7 +285,11 @@ impl Catalogue {
                 reason: foreign.reason,
             }),
             None => Err(Unresolved::Unknown {
-                suggestions: self.suggest(name),
+                suggestions: if suggests {
+                    self.suggest(name)
+                } else {
+                    Vec::new()
+                },
             }),
         }
     }

@@ -269,7 +269,7 @@ impl Parser<'_, '_> {
             .into_iter()
             .chain(ends.into_iter().rev());
         for length in candidates {
-            let Ok(resolved) = self.catalogue.resolve(&name[..length]) else {
+            let Some(resolved) = self.catalogue.known(&name[..length]) else {
                 continue;
             };
             let Ok(question) = made::question(self.catalogue, Span::default(), resolved) else {
