@@ -1,12 +1,19 @@
 //! Measures how fast recordings are read, joined, judged and written, on one core, from memory.
 //!
 //! ```text
-//! cargo run --release -p sysflow-bench -- [--rules PATH]… RECORDING…
+//! cargo run --release -p sysflow-bench -- [--rules PATH]… [--filler N] RECORDING…
+//! cargo run --release -p sysflow-bench -- --rules PATH… CAPTURE.scap
 //! ```
 //!
 //! Each task runs over all recordings again and again; the fastest pass counts, as every disturbance only
 //! makes a pass slower. The result is one JSON object, for `bench/compare.py` and for people with `jq`.
+//!
+//! `--filler` adds so many rules that never match. Captures of system calls are read from the disk, turned into
+//! records, and judged; all of their rules are asked of single operations where these can answer them.
 
+mod captures;
+
+use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -17,7 +24,7 @@ use flate2::{Decompress, FlushDecompress};
 use serde_json::json;
 use sysflow_export::{columns, json as json_output};
 use sysflow_pipeline::policies::{self, RecordRules};
-use sysflow_policy::{Evaluator, LoadOptions};
+use sysflow_policy::{Evaluator, LoadOptions, SourceFile};
 use sysflow_record::Record;
 use sysflow_record::container::{Codec, ReadOptions, Reader};
 use sysflow_record::entity::{Joined, Tables};
@@ -27,16 +34,27 @@ const PASSES: usize = 10;
 const LEAST: Duration = Duration::from_millis(1500);
 
 fn main() -> Result<()> {
-    let (mut rules, mut paths) = (Vec::new(), Vec::new());
+    let (mut rules, mut paths, mut filler) = (Vec::new(), Vec::new(), 0);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--rules" {
             rules.push(PathBuf::from(
                 arguments.next().context("--rules needs a path")?,
             ));
+        } else if argument == "--filler" {
+            filler = arguments
+                .next()
+                .context("--filler needs a number")?
+                .parse()?;
         } else {
             paths.push(PathBuf::from(argument));
         }
+    }
+    if paths
+        .iter()
+        .any(|path| path.extension().is_some_and(|end| end == "scap"))
+    {
+        return captures::measure(&paths, &rules, filler);
     }
     let read = |path: &PathBuf| fs::read(path).with_context(|| path.display().to_string());
     let recordings: Vec<Vec<u8>> = paths.iter().map(read).collect::<Result<_>>()?;
@@ -67,9 +85,12 @@ fn main() -> Result<()> {
         tasks.push((name, time));
     }
     if !rules.is_empty() {
-        let (set, problems) = policies::load(&rules, &LoadOptions::default())?;
-        eprintln!("{} rules, {} errors", set.rules().len(), problems.errors());
-        tasks.push(("rules", fastest(|| judge(&recordings, &set))?));
+        for (task, filler) in [("rules", 0), ("rules_with_filler", filler)] {
+            let files = with_filler(&rules, filler)?;
+            let (set, problems) = RecordRules::load(files, &LoadOptions::default());
+            eprintln!("{} rules, {} errors", set.rules().len(), problems.errors());
+            tasks.push((task, fastest(|| judge(&recordings, &set))?));
+        }
     }
     let tasks: serde_json::Map<String, serde_json::Value> = tasks
         .into_iter()
@@ -86,6 +107,27 @@ fn main() -> Result<()> {
     });
     println!("{report}");
     Ok(())
+}
+
+/// Rule files, and one with rules that never match: about programs that nobody has.
+fn with_filler(rules: &[PathBuf], filler: usize) -> Result<Vec<SourceFile>> {
+    let mut files = policies::read_files(rules)?;
+    let mut text = String::new();
+    for number in 0..filler {
+        let call = ["execve", "openat", "connect"][number % 3];
+        writeln!(
+            text,
+            "- rule: Never {number}\n  desc: d\n  priority: DEBUG\n  output: o\n  \
+             condition: evt.type = {call} and proc.name = nobody-has-{number} and user.name = nobody"
+        )?;
+    }
+    if filler > 0 {
+        files.push(SourceFile {
+            name: "filler.yaml".to_owned(),
+            text,
+        });
+    }
+    Ok(files)
 }
 
 /// The time of the fastest pass.
