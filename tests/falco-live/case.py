@@ -1,8 +1,11 @@
 """What a case is: a rule, acts that it must tell of, and acts beside them that it must not."""
 
+import pwd
 import shlex
 from dataclasses import dataclass, field
 
+# Published rules name the home directory that root usually has.
+HOME = pwd.getpwuid(0).pw_dir
 SENSITIVE_MOUNT = "Launch Sensitive Mount Container"
 
 

@@ -1,6 +1,6 @@
 """Rules about containers. Those are real ones, of Podman."""
 
-from case import SENSITIVE_MOUNT, case, host, inside, started
+from case import HOME, SENSITIVE_MOUNT, case, host, inside, started
 
 OUTSIDE = "203.0.113.7"
 INSIDE = "10.1.2.3"
@@ -186,7 +186,7 @@ case(
 case(AS_ROOT, started(""), [started("--user 1000"), inside("@service")])
 case(
     SENSITIVE_MOUNT,
-    started("--volume /mnt/image/mnt:/root/x --user 1000"),
+    started(f"--volume /mnt/image/mnt:{HOME}/x --user 1000"),
     started("--user 1000", image="trusted"),
 )
 case(

@@ -1,6 +1,6 @@
 """Rules about what is done on a host, and about what is the same in containers."""
 
-from case import case, host
+from case import HOME, case, host
 
 SHADOW = "Read sensitive file untrusted"
 ETC = "Write below etc"
@@ -37,7 +37,7 @@ case(
     [
         host("@reader do open /home/alice/.ssh/id_rsa r"),
         host("@reader do disguise sshd , open /home/alice/.ssh/id_rsa r"),
-        host("@reader do open /root/.ssh rd"),
+        host(f"@reader do open {HOME}/.ssh rd"),
     ],
     [host("@ssh do open /home/alice/.ssh/id_rsa r"), host("@reader do open /home/alice/note r")],
 )
@@ -112,7 +112,7 @@ case(
     "Adding ssh keys to authorized_keys",
     [
         host("@editor do open /home/alice/.ssh/authorized_keys w", {MONITORED: 1}),
-        host("@editor do open /root/.ssh/authorized_keys w", {MONITORED: 1}),
+        host(f"@editor do open {HOME}/.ssh/authorized_keys w", {MONITORED: 1}),
     ],
     [
         host("@ssh-add do open /home/alice/.ssh/authorized_keys w", {MONITORED: 1}),
@@ -144,8 +144,8 @@ case(
 )
 case(
     "Write below root",
-    [host("@maker do open /root/new wc"), host("@maker do open /new wc")],
-    [host("@maker do open /root/.cache/new wc", {HIDDEN: 1}), host("@maker do open /srv/new wc")],
+    [host(f"@maker do open {HOME}/new wc"), host("@maker do open /new wc")],
+    [host(f"@maker do open {HOME}/.cache/new wc", {HIDDEN: 1}), host("@maker do open /srv/new wc")],
 )
 case(
     "Write below rpm database",
