@@ -14,9 +14,8 @@ use crate::program::{Watching, alone, can_watch, files, scratch};
 
 /// Resident memory while nothing much happens, in KiB. Two thirds of it are the rings, which the kernel maps twice.
 const IDLE: u64 = 60 << 10;
-/// And while more happens than the machine can do besides. Too much still: a process that opens the same files over and
-/// over costs some 250 bytes for each open.
-const STORM: u64 = 256 << 10;
+/// And while more happens than the machine can do besides.
+const STORM: u64 = 160 << 10;
 
 /// What a recording holds of a storm.
 #[derive(Debug, Default)]
