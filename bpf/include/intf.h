@@ -3,7 +3,7 @@
  * What crosses between the kernel and user space: the one description of it, read by both sides.
  * `crates/probe/src/interface.rs` mirrors it, and a test compares the mirror with the types of the object.
  *
- * A record is a header, six numbers, and items; each item is a head of eight bytes, its data, and
+ * A record is a header, up to six numbers, and items; each item is a head of eight bytes, its data, and
  * padding to a multiple of eight. All numbers are in the order of the machine.
  */
 #ifndef SYSFLOW_INTF_H
@@ -26,7 +26,7 @@ enum sf_kind {
 	SF_KIND_FORK,       /* a thread was made, told before it runs: the numbers are clone flags */
 	SF_KIND_EXEC,       /* a program was executed: the numbers are old tid */
 	SF_KIND_EXIT,       /* a thread ended: status, whether it was the last, reaper, whether another takes its place */
-	SF_KIND_FLOW,       /* what moved on a descriptor; ends what is counted there */
+	SF_KIND_FLOW,       /* what moved on a descriptor; ends what is counted there. Closes carry it themselves */
 	SF_KIND_SIGNAL,     /* the kernel sends a signal: signal, code, target tid, target pid */
 	SF_KIND_URING,      /* a request of io_uring has ended: as the call that it stands for; [5] is the opcode */
 	SF_KIND_TASK,       /* a thread that there is (iterator) */
@@ -67,7 +67,7 @@ enum sf_item_kind {
 	SF_ITEM_GIVEN,       /* the path of the executable as the program gave it */
 	SF_ITEM_CGROUP,      /* the path of the control group (v2) */
 	SF_ITEM_CGROUP_V1,   /* the same of the memory controller, where that has a hierarchy of its own */
-	SF_ITEM_FLOW,        /* struct sf_flow_key and struct sf_flow */
+	SF_ITEM_COUNTS,      /* struct sf_counts: what is counted no longer */
 	SF_ITEM_COMM,        /* short name */
 	SF_ITEM_TARGET,      /* struct sf_peer: where a socket was being connected to, as the kernel took it */
 	SF_ITEM_PEER,        /* struct sf_peer: with whom a datagram was exchanged */
@@ -125,6 +125,9 @@ struct sf_call {
 	__u8 data;       /* points to what moved */
 	__u8 numbers;    /* points to numbers */
 	__u32 numbers_size;
+	__u8 arguments; /* how many there are */
+	__u8 first;     /* counted calls: whether the first on each descriptor is told */
+	__u16 unused;
 };
 
 struct sf_config {
@@ -147,12 +150,12 @@ struct sf_header {
 	__u8 is_compat;
 	__u32 pid; /* as the host numbers it */
 	__u32 tid;
-	__u32 is_reused; /* close: the number stands for something new already */
+	__u16 is_reused; /* close: the number stands for something new already */
+	__u16 arguments; /* how many numbers follow the header */
 	__u64 sequence; /* for each processor and lane */
 	__u64 time;     /* ns since boot */
 	__u64 start;    /* when the process was started, ns since boot */
 	__s64 result;
-	__u64 arguments[SF_ARGUMENTS];
 };
 
 struct sf_item {
@@ -232,21 +235,27 @@ struct sf_peer {
 };
 
 /* What has moved on a descriptor, apart from what was told by records of its own. */
-struct sf_flow {
-	__u64 id;   /* never used again */
-	__u64 file; /* the kernel's address of the open file */
+struct sf_counts {
+	__u64 id; /* never used again */
 	__u64 read_ops;
 	__u64 read_bytes;
 	__u64 write_ops;
 	__u64 write_bytes;
 	__u64 first; /* ns since boot */
 	__u64 last;  /* the same, perhaps early by a tick of the kernel's clock */
-	__u64 told;   /* 1 a read, 2 a write */
-	__u64 peers;  /* flows with peers on this descriptor; of such a flow the id of the one of the descriptor */
+	__u64 peers; /* flows with peers on this descriptor; of such a flow the id of the one of the descriptor */
+	__u32 fd;
+	__u32 tid; /* of the thread that was the first */
+};
+
+struct sf_flow {
+	struct sf_counts counts;
+	__u64 file; /* the kernel's address of the open file */
+	__u64 told; /* 1 a read, 2 a write */
 	struct sf_peer peer;
 	struct sf_peer local;
-	__u32 tid;
 	__u32 always; /* directions of which each operation is told */
+	__u32 unused;
 };
 
 struct sf_losses {
@@ -273,6 +282,7 @@ struct sf_all {
 	struct sf_identity identity;
 	struct sf_flow_key flow_key;
 	struct sf_peer peer;
+	struct sf_counts counts;
 	struct sf_flow flow;
 	struct sf_losses losses;
 	struct sf_suppressed_key suppressed_key;

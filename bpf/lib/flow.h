@@ -16,8 +16,7 @@
 struct flow_record {
 	struct sf_header header;
 	struct sf_item item;
-	struct sf_flow_key key;
-	struct sf_flow flow;
+	struct sf_counts counts;
 };
 
 /* Tells what was counted and stops counting it. */
@@ -41,17 +40,35 @@ __attribute__((noinline)) int end_flow(u32 pid, u32 fd)
 	record->header.length = sizeof(*record);
 	record->header.lane = SF_LANE_NORMAL;
 	record->header.sequence = next_sequence(SF_LANE_NORMAL);
-	record->item.kind = SF_ITEM_FLOW;
+	record->item.kind = SF_ITEM_COUNTS;
 	record->item.unused = 0;
-	record->item.length = sizeof(key) + sizeof(*flow);
-	record->key = key;
-	__builtin_memset(record->header.arguments, 0, sizeof(record->header.arguments));
+	record->item.length = sizeof(record->counts);
+	record->counts = flow->counts;
 	/* Only one of two programs that end it at once tells it. */
-	bpf_probe_read_kernel(&record->flow, sizeof(*flow), flow);
 	if (bpf_map_delete_elem(&flows, &key))
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 	else
 		bpf_ringbuf_submit(record, wakeup(&normal));
+	return 1;
+}
+
+/* The same as part of the record under construction. Whether it has got one. */
+__attribute__((noinline)) int put_counts(u32 pid, u32 fd)
+{
+	struct sf_flow_key key = { .pid = pid, .fd = fd };
+	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	struct scratch *room = scratch();
+	struct sf_item *item;
+
+	if (!flow || !room)
+		return 0;
+	item = open_item(room, SF_ITEM_COUNTS);
+	if (!item)
+		return 0;
+	*(struct sf_counts *)(item + 1) = flow->counts;
+	if (bpf_map_delete_elem(&flows, &key))
+		return 0;
+	close_item(room, item, sizeof(flow->counts));
 	return 1;
 }
 
@@ -152,11 +169,12 @@ static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struc
 	if (!fresh)
 		return NULL;
 	__builtin_memset(fresh, 0, sizeof(*fresh));
-	fresh->id = new_id();
+	fresh->counts.id = new_id();
+	fresh->counts.first = now;
+	fresh->counts.last = now;
+	fresh->counts.fd = key->fd;
+	fresh->counts.tid = is_worker(task) ? task->tgid : task->pid;
 	fresh->file = (u64)file;
-	fresh->first = now;
-	fresh->last = now;
-	fresh->tid = is_worker(task) ? task->tgid : task->pid;
 	fresh->always = told_always(file, peer);
 	if (peer) {
 		fresh->peer = *peer;
@@ -194,26 +212,29 @@ static __always_inline void add_to(struct sf_flow *flow, u32 direction, u64 ops,
 	if (bytes < 0)
 		bytes = 0;
 	if (direction == DIRECTION_IN) {
-		__sync_fetch_and_add(&flow->read_ops, ops);
+		__sync_fetch_and_add(&flow->counts.read_ops, ops);
 		if (bytes)
-			__sync_fetch_and_add(&flow->read_bytes, bytes);
+			__sync_fetch_and_add(&flow->counts.read_bytes, bytes);
 	} else {
-		__sync_fetch_and_add(&flow->write_ops, ops);
+		__sync_fetch_and_add(&flow->counts.write_ops, ops);
 		if (bytes)
-			__sync_fetch_and_add(&flow->write_bytes, bytes);
+			__sync_fetch_and_add(&flow->counts.write_bytes, bytes);
 	}
 	now = about_now();
-	if (flow->last < now)
-		flow->last = now;
+	if (flow->counts.last < now)
+		flow->counts.last = now;
 }
 
-/* Whether an operation is told by a record of its own: the first, and of some directions each that moves something. */
-static __always_inline bool is_told_alone(struct sf_flow *flow, u32 direction, u64 ops, s64 bytes)
+/* Whether an operation is told by a record of its own: of some directions each that moves something, else the first
+ * where somebody asks for it. */
+static __always_inline bool is_told_alone(struct sf_flow *flow, u32 direction, u32 first, u64 ops, s64 bytes)
 {
 	if (flow->told & direction)
 		return false;
 	if (flow->always & direction)
 		return bytes > 0 || !ops;
+	if (!first)
+		return false;
 	return !(__sync_fetch_and_or(&flow->told, direction) & direction);
 }
 
@@ -241,7 +262,7 @@ static __always_inline struct sf_flow *flow_on(struct sf_flow_key *key, struct f
  * Counts operations; none to find out whether the next is. 0, or where it is to be told by a record of its own
  * instead the time of that: behind the end of what the descriptor stood for before.
  */
-__attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u64 ops, s64 bytes)
+__attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u32 first, u64 ops, s64 bytes)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
@@ -256,7 +277,7 @@ __attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u64 ops, s64 bytes
 		count_uncounted();
 		return bpf_ktime_get_boot_ns();
 	}
-	if (is_told_alone(flow, direction, ops, bytes))
+	if (is_told_alone(flow, direction, first, ops, bytes))
 		return bpf_ktime_get_boot_ns();
 	add_to(flow, direction, ops, bytes);
 	return 0;
@@ -274,7 +295,7 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 }
 
 /* The same for datagrams, by the peers that they are exchanged with. */
-static __always_inline u64 count_with(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
+static __always_inline u64 count_with(int fd, u32 direction, u32 first, u64 ops, s64 bytes, struct sf_peer *peer)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
@@ -288,26 +309,26 @@ static __always_inline u64 count_with(int fd, u32 direction, u64 ops, s64 bytes,
 	flow = flow_on(&key, file);
 	if (!flow)
 		goto full;
-	parent = flow->id;
+	parent = flow->counts.id;
 	key.peer = hash_of(peer);
 	flow = bpf_map_lookup_elem(&flows, &key);
 	/* A flow of an earlier socket with this number, which the reader has not taken away yet, or another
 	 * peer with the same hash. */
-	if (flow && (flow->peers != parent || flow->peer.port != peer->port))
+	if (flow && (flow->counts.peers != parent || flow->peer.port != peer->port))
 		return now;
 	if (!flow) {
 		flow = begin_flow(&key, file, now, peer);
 		if (!flow)
 			goto full;
-		flow->peers = parent;
+		flow->counts.peers = parent;
 		flow = bpf_map_lookup_elem(&flows, &main);
 		if (flow)
-			__sync_fetch_and_add(&flow->peers, 1);
+			__sync_fetch_and_add(&flow->counts.peers, 1);
 		flow = bpf_map_lookup_elem(&flows, &key);
 		if (!flow)
 			goto full;
 	}
-	if (is_told_alone(flow, direction, ops, bytes))
+	if (is_told_alone(flow, direction, first, ops, bytes))
 		return bpf_ktime_get_boot_ns();
 	add_to(flow, direction, ops, bytes);
 	return 0;
@@ -316,9 +337,11 @@ full:
 	return bpf_ktime_get_boot_ns();
 }
 
-static __always_inline u64 count_to(int fd, u32 direction, u64 ops, s64 bytes, struct sf_peer *peer)
+static __always_inline u64 count_to(int fd, u32 direction, u32 first, u64 ops, s64 bytes, struct sf_peer *peer)
 {
-	return peer->family ? count_with(fd, direction, ops, bytes, peer) : count_on(fd, direction, ops, bytes);
+	if (peer->family)
+		return count_with(fd, direction, first, ops, bytes, peer);
+	return count_on(fd, direction, first, ops, bytes);
 }
 
 /* A socket has got another far end: what is told of it may have changed. */

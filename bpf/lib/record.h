@@ -58,6 +58,7 @@ static __always_inline void fill_header_at(struct sf_header *header, u16 kind, u
 	header->call = call;
 	header->cpu = bpf_get_smp_processor_id();
 	header->is_compat = 0;
+	header->arguments = 0;
 	header->pid = task->tgid;
 	header->tid = is_worker(task) ? task->tgid : task->pid;
 	header->is_reused = 0;
@@ -71,23 +72,37 @@ static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 
 	fill_header_at(header, kind, call, result, bpf_ktime_get_boot_ns());
 }
 
-/* Begins a record about the current thread, and about what happened at a time. */
-static __always_inline struct sf_header *begin_at(u16 kind, u16 call, s64 result, u64 time)
+/* The start of a record under construction: items overwrite the numbers that it has not. */
+struct start {
+	struct sf_header header;
+	u64 arguments[SF_ARGUMENTS];
+};
+
+/* Begins a record about the current thread, and about a call that ended at a time, with so many arguments. */
+static __always_inline struct start *begin_at(u16 kind, u16 call, u32 arguments, s64 result, u64 time)
 {
 	struct scratch *room = scratch();
-	struct sf_header *header;
+	struct start *start;
 
 	if (!room)
 		return NULL;
-	header = (struct sf_header *)room->data;
-	fill_header_at(header, kind, call, result, time);
-	room->length = sizeof(*header);
-	return header;
+	start = (struct start *)room->data;
+	fill_header_at(&start->header, kind, call, result, time);
+	if (arguments > SF_ARGUMENTS)
+		arguments = SF_ARGUMENTS;
+	start->header.arguments = arguments;
+	room->length = sizeof(start->header) + sizeof(u64) * arguments;
+	return start;
 }
 
-static __always_inline struct sf_header *begin(u16 kind, u16 call, s64 result)
+/* The same about something else than a call, with so many numbers, which are 0 until they are set. */
+static __always_inline struct start *begin(u16 kind, u32 numbers)
 {
-	return begin_at(kind, call, result, bpf_ktime_get_boot_ns());
+	struct start *start = begin_at(kind, SF_NO_CALL, numbers, 0, bpf_ktime_get_boot_ns());
+
+	if (start)
+		__builtin_memset(start->arguments, 0, sizeof(start->arguments));
+	return start;
 }
 
 static __always_inline void count_loss(u32 lane, u32 kind, u32 pid)
@@ -111,7 +126,7 @@ static __always_inline u64 wakeup(void *ring)
 	return waiting >= config.wake_at ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-/* Puts the record into a ring. */
+/* Puts the record into a ring. Whether it did not fit. */
 __attribute__((noinline)) int end(u32 lane)
 {
 	struct scratch *room = scratch();
@@ -134,7 +149,7 @@ __attribute__((noinline)) int end(u32 lane)
 		failed = bpf_ringbuf_output(&normal, room->data, length, wakeup(&normal));
 	if (failed)
 		count_loss(lane, header->kind, header->pid);
-	return 0;
+	return failed != 0;
 }
 
 /* Room for an item with its head written; NULL where the record is full. The caller sets the length. */

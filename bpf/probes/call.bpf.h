@@ -7,10 +7,10 @@
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
 
-static __always_inline u64 argument(struct sf_header *header, u32 position)
+static __always_inline u64 argument(struct start *start, u32 position)
 {
 	u32 index = position - 1;
-	return index < SF_ARGUMENTS ? header->arguments[index] : 0;
+	return index < SF_ARGUMENTS ? start->arguments[index] : 0;
 }
 
 #if defined(__TARGET_ARCH_x86)
@@ -133,15 +133,14 @@ struct passing {
 static __always_inline int tell_descriptor(int fd)
 {
 	struct file *file = file_of(fd);
-	struct sf_header *header;
+	struct start *start;
 
 	if (!file)
 		return 0;
-	header = begin(SF_KIND_PASSED, SF_NO_CALL, 0);
-	if (!header)
+	start = begin(SF_KIND_PASSED, 1);
+	if (!start)
 		return 0;
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	header->arguments[0] = fd;
+	start->arguments[0] = fd;
 	put_file((u64)file, SF_ITEM_FILE);
 	if (is_socket(file))
 		put_socket((u64)file, SF_ITEM_SOCKET);
@@ -237,14 +236,18 @@ static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call,
 
 /* Counts what moves between two descriptors. 0, or the time of the record that is to tell it instead. Told for both
  * sides or counted on both: where it is the first of one, nothing is added to the other. */
-static __always_inline u64 count_copy(int from, int to, long result)
+static __always_inline u64 count_copy(int from, int to, u32 first, long result)
 {
-	u64 in = count_on(from, DIRECTION_IN, 0, 0), out = count_on(to, DIRECTION_OUT, 0, 0);
+	u64 in, out;
 
-	if (in || out)
-		return out ? out : in;
-	count_on(from, DIRECTION_IN, 1, result);
-	count_on(to, DIRECTION_OUT, 1, result);
+	if (first) {
+		in = count_on(from, DIRECTION_IN, 1, 0, 0);
+		out = count_on(to, DIRECTION_OUT, 1, 0, 0);
+		if (in || out)
+			return out ? out : in;
+	}
+	count_on(from, DIRECTION_IN, 0, 1, result);
+	count_on(to, DIRECTION_OUT, 0, 1, result);
 	return 0;
 }
 
@@ -254,10 +257,10 @@ static __always_inline u64 count_call(struct pt_regs *regs, struct sf_call *call
 	struct sf_peer peer = {};
 
 	if (call->special == SF_SPECIAL_COPY)
-		return count_copy(register_at(regs, call->fd), register_at(regs, call->fd2), result);
+		return count_copy(register_at(regs, call->fd), register_at(regs, call->fd2), call->first, result);
 	if ((call->address || call->special == SF_SPECIAL_MESSAGE) && result >= 0)
 		find_peer(&peer, call, register_at(regs, 1), register_at(regs, 2), register_at(regs, 5));
-	return count_to(register_at(regs, call->fd), call->direction, 1, result, &peer);
+	return count_to(register_at(regs, call->fd), call->direction, call->first, 1, result, &peer);
 }
 
 /* Describes what a descriptor stands for. */
@@ -285,11 +288,11 @@ static __always_inline u32 kept_data(u32 direction, int fd, struct sf_peer *peer
 	return config.data_size;
 }
 
-static __always_inline void put_data(struct sf_call *call, struct sf_header *header, s64 result,
+static __always_inline void put_data(struct sf_call *call, struct start *start, s64 result,
 				     struct sf_peer *peer)
 {
-	u64 from = argument(header, call->data);
-	u32 kept = kept_data(call->direction, header->arguments[0], peer);
+	u64 from = argument(start, call->data);
+	u32 kept = kept_data(call->direction, start->arguments[0], peer);
 	u64 buffer[2] = {};
 	struct message message;
 	u64 length = result;
@@ -320,6 +323,7 @@ struct messages {
 	u64 arguments[SF_ARGUMENTS];
 	u32 number;
 	u32 direction;
+	u32 first;
 	bool has_peers;
 	bool may_pass;
 	bool is_told;
@@ -331,17 +335,17 @@ static __always_inline void tell_message(struct messages *all, struct message_en
 {
 	u32 pid = bpf_get_current_pid_tgid() >> 32, kept, length = entry->length;
 	int fd = all->arguments[0];
-	struct sf_header *header;
+	struct start *start;
 	u64 buffer[2] = {};
 
 	if (!config.per_call && !may_tell(pid, time)) {
 		leave_out(pid, all->number, -1);
 		return;
 	}
-	header = begin_at(SF_KIND_CALL, all->number, length, time);
-	if (!header)
+	start = begin_at(SF_KIND_CALL, all->number, SF_ARGUMENTS, length, time);
+	if (!start)
 		return;
-	__builtin_memcpy(header->arguments, all->arguments, sizeof(header->arguments));
+	__builtin_memcpy(start->arguments, all->arguments, sizeof(start->arguments));
 	put_object(fd, false);
 	if (peer->family)
 		put_peer(peer, SF_ITEM_PEER);
@@ -367,7 +371,7 @@ static long take_message(u32 step, struct messages *all)
 	if (all->has_peers)
 		read_address(&peer, entry.message.name);
 	time = all->is_told ? bpf_ktime_get_boot_ns()
-			    : count_to(all->arguments[0], all->direction, 1, entry.length, &peer);
+			    : count_to(all->arguments[0], all->direction, all->first, 1, entry.length, &peer);
 	if (time)
 		tell_message(all, &entry, &peer, time);
 	return 0;
@@ -379,6 +383,7 @@ static __always_inline int take_messages(struct pt_regs *regs, u32 number, struc
 	struct messages all = {
 		.number = number,
 		.direction = call->direction,
+		.first = call->first,
 		.is_told = config.per_call,
 	};
 
@@ -410,8 +415,10 @@ static __always_inline bool is_told(struct sf_call *call, struct pt_regs *regs, 
 	return true;
 }
 
-/* Ends what is counted on descriptors that the call has closed. */
-static __always_inline u32 end_closed(struct sf_call *call, struct pt_regs *regs, u32 pid, long result)
+/* Ends what is counted on descriptors that the call has closed, but for that of the one of `close`: whether there is
+ * such is told, since the record of the call is to carry it. */
+static __always_inline u32 end_closed(struct sf_call *call, struct pt_regs *regs, u32 pid, long result,
+				      bool *has_counts)
 {
 	u64 first = register_at(regs, 1), second = register_at(regs, 2);
 	struct sf_flow_key key = { .pid = pid };
@@ -424,8 +431,7 @@ static __always_inline u32 end_closed(struct sf_call *call, struct pt_regs *regs
 		/* Another thread may have got the number anew. What is counted there is ended if it is older. */
 		key.fd = first;
 		flow = bpf_map_lookup_elem(&flows, &key);
-		if (flow && flow->file != (u64)file_of(first))
-			end_flow(pid, first);
+		*has_counts = flow && flow->file != (u64)file_of(first);
 		return file_of(first) != NULL;
 	case SF_SPECIAL_DUP2:
 		key.fd = second;
@@ -459,45 +465,50 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 				     u64 time)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct sf_header *header;
 	struct sf_peer peer = {};
+	bool has_counts = false;
 	struct target *target;
 	u32 i, is_reused, tid;
+	struct start *start;
 	int first;
 
-	is_reused = end_closed(call, regs, task->tgid, result);
+	is_reused = end_closed(call, regs, task->tgid, result, &has_counts);
 	/* What it has ended is told before it. */
 	if (!time)
 		time = bpf_ktime_get_boot_ns();
 	if (call->lane != SF_LANE_CRITICAL && !config.per_call && !may_tell(task->tgid, time) &&
 	    !must_tell(call, regs, task->tgid)) {
+		if (has_counts)
+			end_flow(task->tgid, register_at(regs, 1));
 		leave_out(task->tgid, number, call->fd == SF_RESULT ? result : -1);
 		return 0;
 	}
-	header = begin_at(SF_KIND_CALL, number, result, time);
-	if (!header)
+	start = begin_at(SF_KIND_CALL, number, call->arguments, result, time);
+	if (!start)
 		return 0;
-	header->is_reused = is_reused;
-	header->is_compat = is_compat();
-	read_arguments(regs, header->arguments);
+	start->header.is_reused = is_reused;
+	start->header.is_compat = is_compat();
+	read_arguments(regs, start->arguments);
+	if (has_counts)
+		has_counts = put_counts(task->tgid, start->arguments[0]);
 	for (i = 0; i < 3; i++)
 		if (call->strings[i])
-			put_user_text(argument(header, call->strings[i]), SF_ITEM_STRING0 + i);
+			put_user_text(argument(start, call->strings[i]), SF_ITEM_STRING0 + i);
 	if (call->fd == SF_RESULT) {
 		if (result >= 0)
 			put_object(result, false);
 	} else if (call->fd) {
-		put_object(argument(header, call->fd), false);
+		put_object(argument(start, call->fd), false);
 	}
 	if (call->fd2)
-		put_object(argument(header, call->fd2), true);
-	if (call->address && argument(header, call->address))
-		put_user_bytes(argument(header, call->address),
-			       argument(header, call->address + 1) > 128 ?
-				       128 : argument(header, call->address + 1),
+		put_object(argument(start, call->fd2), true);
+	if (call->address && argument(start, call->address))
+		put_user_bytes(argument(start, call->address),
+			       argument(start, call->address + 1) > 128 ?
+				       128 : argument(start, call->address + 1),
 			       SF_ITEM_ADDRESS);
 	if (call->action == SF_ACTION_COUNT && (call->address || call->special == SF_SPECIAL_MESSAGE) &&
-	    find_peer(&peer, call, header->arguments[0], header->arguments[1], header->arguments[4]))
+	    find_peer(&peer, call, start->arguments[0], start->arguments[1], start->arguments[4]))
 		put_peer(&peer, SF_ITEM_PEER);
 	if (call->special == SF_SPECIAL_CONNECT) {
 		tid = task->pid;
@@ -506,23 +517,24 @@ static __always_inline int tell_call(struct pt_regs *regs, u32 number, struct sf
 			put_peer(&target->peer, SF_ITEM_TARGET);
 			bpf_map_delete_elem(&targets, &tid);
 		}
-		follow_connect(argument(header, call->fd));
+		follow_connect(argument(start, call->fd));
 	}
 	if (call->numbers)
-		put_user_bytes(argument(header, call->numbers), call->numbers_size, SF_ITEM_NUMBERS);
+		put_user_bytes(argument(start, call->numbers), call->numbers_size, SF_ITEM_NUMBERS);
 	if (call->special == SF_SPECIAL_PAIR && result >= 0 &&
-	    !bpf_probe_read_user(&first, sizeof(first), (const void *)argument(header, call->numbers)))
+	    !bpf_probe_read_user(&first, sizeof(first), (const void *)argument(start, call->numbers)))
 		put_object(first, false);
 	if (call->special == SF_SPECIAL_DIRECTORY && result == 0)
 		put_directory(bpf_get_current_task());
 	if (call->data && config.data_size)
-		put_data(call, header, result, &peer);
+		put_data(call, start, result, &peer);
 	if (call->special == SF_SPECIAL_EXEC) {
 		if (!is_compat())
-			put_user_vector(argument(header, call->strings[0] + 1), SF_ITEM_ARGUMENTS);
+			put_user_vector(argument(start, call->strings[0] + 1), SF_ITEM_ARGUMENTS);
 		put_identity(bpf_get_current_task(), 0);
 	}
-	end(call->lane);
+	if (end(call->lane) && has_counts)
+		count_loss(call->lane, SF_KIND_FLOW, task->tgid);
 	return 0;
 }
 

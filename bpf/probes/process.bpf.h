@@ -13,18 +13,17 @@ static __always_inline u64 address_in(u64 *context, u32 index)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(thread_made, struct task_struct *parent, struct task_struct *child)
 {
-	struct sf_header *header;
+	struct start *start;
 
 	if (child->tgid == config.own_pid)
 		return 0;
-	header = begin(SF_KIND_FORK, SF_NO_CALL, 0);
-	if (!header)
+	start = begin(SF_KIND_FORK, 1);
+	if (!start)
 		return 0;
-	header->pid = child->tgid;
-	header->tid = child->pid;
-	header->start = child->group_leader->start_boottime;
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	header->arguments[0] = parent->pid;
+	start->header.pid = child->tgid;
+	start->header.tid = child->pid;
+	start->header.start = child->group_leader->start_boottime;
+	start->arguments[0] = parent->pid;
 	put_identity(address_in(ctx, 1), address_in(ctx, 0));
 	put_cgroups(address_in(ctx, 1));
 	end(SF_LANE_CRITICAL);
@@ -34,18 +33,17 @@ int BPF_PROG(thread_made, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(program_executed, struct task_struct *task, int old_tid, struct linux_binprm *image)
 {
-	struct sf_header *header;
+	struct start *start;
 	struct file *file;
 
 	if (task->tgid == config.own_pid)
 		return 0;
 	/* Descriptors that were to be closed at this moment are. */
 	end_flows(0, ~0u, 1);
-	header = begin(SF_KIND_EXEC, SF_NO_CALL, 0);
-	if (!header)
+	start = begin(SF_KIND_EXEC, 1);
+	if (!start)
 		return 0;
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	header->arguments[0] = old_tid;
+	start->arguments[0] = old_tid;
 	put_identity(bpf_get_current_task(), 0);
 	file = BPF_CORE_READ(task, mm, exe_file);
 	put_file((u64)file, SF_ITEM_FILE);
@@ -118,7 +116,7 @@ static __always_inline bool is_replaced(struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(thread_ended, struct task_struct *task)
 {
-	struct sf_header *header;
+	struct start *start;
 	u32 is_last, pid = task->tgid;
 
 	if (pid == config.own_pid || is_worker(task))
@@ -128,17 +126,16 @@ int BPF_PROG(thread_ended, struct task_struct *task)
 		end_flows(0, ~0u, 0);
 		bpf_map_delete_elem(&highest, &pid);
 	}
-	header = begin(SF_KIND_EXIT, SF_NO_CALL, 0);
-	if (!header)
+	start = begin(SF_KIND_EXIT, 4);
+	if (!start)
 		return 0;
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	header->result = task->exit_code;
-	header->arguments[0] = task->exit_code;
-	header->arguments[1] = is_last;
+	start->header.result = task->exit_code;
+	start->arguments[0] = task->exit_code;
+	start->arguments[1] = is_last;
 	if (is_last)
-		header->arguments[2] = reaper_of(task);
+		start->arguments[2] = reaper_of(task);
 	else
-		header->arguments[3] = is_replaced(task);
+		start->arguments[3] = is_replaced(task);
 	end(SF_LANE_CRITICAL);
 	return 0;
 }
@@ -146,19 +143,18 @@ int BPF_PROG(thread_ended, struct task_struct *task)
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(thread_moved, void *group, const char *path, struct task_struct *task, bool is_process)
 {
-	struct sf_header *header;
+	struct start *start;
 
 	if (task->tgid == config.own_pid)
 		return 0;
 	/* Told by who moves it, about what is moved. */
-	header = begin(SF_KIND_MOVED, SF_NO_CALL, 0);
-	if (!header)
+	start = begin(SF_KIND_MOVED, 1);
+	if (!start)
 		return 0;
-	header->pid = task->tgid;
-	header->tid = task->pid;
-	header->start = task->group_leader->start_boottime;
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	header->arguments[0] = is_process;
+	start->header.pid = task->tgid;
+	start->header.tid = task->pid;
+	start->header.start = task->group_leader->start_boottime;
+	start->arguments[0] = is_process;
 	put_cgroups(address_in(ctx, 2));
 	end(SF_LANE_CRITICAL);
 	return 0;
@@ -166,6 +162,7 @@ int BPF_PROG(thread_moved, void *group, const char *path, struct task_struct *ta
 
 struct small_record {
 	struct sf_header header;
+	u64 arguments[4];
 };
 
 /* Small records are built in the ring: their programs may run in interrupts, where the scratch room is taken. */
@@ -182,7 +179,7 @@ static __always_inline struct small_record *begin_small(u16 kind)
 	record->header.length = sizeof(*record);
 	record->header.lane = SF_LANE_CRITICAL;
 	record->header.sequence = sequence;
-	__builtin_memset(record->header.arguments, 0, sizeof(record->header.arguments));
+	record->header.arguments = sizeof(record->arguments) / sizeof(u64);
 	return record;
 }
 
@@ -199,10 +196,10 @@ int BPF_PROG(signal_sent, int signal, void *info, struct task_struct *target, in
 	record = begin_small(SF_KIND_SIGNAL);
 	if (!record)
 		return 0;
-	record->header.arguments[0] = signal;
-	record->header.arguments[1] = result;
-	record->header.arguments[2] = target->pid;
-	record->header.arguments[3] = target->tgid;
+	record->arguments[0] = signal;
+	record->arguments[1] = result;
+	record->arguments[2] = target->pid;
+	record->arguments[3] = target->tgid;
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return 0;
 }

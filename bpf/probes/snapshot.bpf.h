@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* What there is already when the programs begin: threads and open descriptors, in the form of records. */
 
-static __always_inline struct sf_header *begin_known(u16 kind, struct task_struct *task)
+static __always_inline struct start *begin_known(u16 kind, u32 numbers, struct task_struct *task)
 {
-	struct sf_header *header = begin(kind, SF_NO_CALL, 0);
+	struct start *start = begin(kind, numbers);
 
-	if (!header)
+	if (!start)
 		return NULL;
-	header->pid = BPF_CORE_READ(task, tgid);
-	header->tid = BPF_CORE_READ(task, pid);
-	header->start = BPF_CORE_READ(task, group_leader, start_boottime);
-	__builtin_memset(header->arguments, 0, sizeof(header->arguments));
-	return header;
+	start->header.pid = BPF_CORE_READ(task, tgid);
+	start->header.tid = BPF_CORE_READ(task, pid);
+	start->header.start = BPF_CORE_READ(task, group_leader, start_boottime);
+	return start;
 }
 
 static __always_inline void write_known(struct seq_file *out)
@@ -33,7 +32,6 @@ int known_tasks(struct bpf_iter__task *ctx)
 {
 	u64 address = address_in((u64 *)ctx, 1);
 	struct task_struct *task = (struct task_struct *)address;
-	struct sf_header *header;
 	struct fs_struct *fs;
 	struct file *file;
 	u64 root;
@@ -41,8 +39,7 @@ int known_tasks(struct bpf_iter__task *ctx)
 	/* Our own process too: it is someone's parent. */
 	if (!task)
 		return 0;
-	header = begin_known(SF_KIND_TASK, task);
-	if (!header)
+	if (!begin_known(SF_KIND_TASK, 0, task))
 		return 0;
 	put_identity(address, (u64)BPF_CORE_READ(task, group_leader));
 	put_cgroups(address);
@@ -63,16 +60,16 @@ int known_files(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = (struct task_struct *)address_in((u64 *)ctx, 1);
 	struct file *file = (struct file *)address_in((u64 *)ctx, 3);
 	u32 fd = ctx->fd;
-	struct sf_header *header;
+	struct start *start;
 	struct fs_struct *fs;
 	u64 root;
 
 	if (!task || !file || BPF_CORE_READ(task, tgid) == config.own_pid)
 		return 0;
-	header = begin_known(SF_KIND_FILE, task);
-	if (!header)
+	start = begin_known(SF_KIND_FILE, 1, task);
+	if (!start)
 		return 0;
-	header->arguments[0] = fd;
+	start->arguments[0] = fd;
 	fs = BPF_CORE_READ(task, fs);
 	root = fs ? (u64)fs + bpf_core_field_offset(struct fs_struct, root) : 0;
 	put_file((u64)file, SF_ITEM_FILE);

@@ -244,20 +244,20 @@ static __always_inline int tell_request(u64 key, struct request *request, u32 nu
 					long result, u64 time)
 {
 	struct request_names *names;
-	struct sf_header *header;
+	struct start *start;
 	struct target *target;
 	int first;
 	u32 tid, i;
 
-	header = begin_at(SF_KIND_URING, number, result, time);
-	if (!header)
+	start = begin_at(SF_KIND_URING, number, SF_ARGUMENTS, result, time);
+	if (!start)
 		return 0;
-	tid = header->tid;
+	tid = start->header.tid;
 	for (i = 0; i < 5; i++)
-		header->arguments[i] = request->arguments[i];
-	header->arguments[5] = request->opcode;
+		start->arguments[i] = request->arguments[i];
+	start->arguments[5] = request->opcode;
 	if (request->is_direct && result >= 0)
-		header->result = SF_DIRECT;
+		start->header.result = SF_DIRECT;
 	names = bpf_map_lookup_elem(&request_names, &key);
 	if (names) {
 		put_name(names->name[0], SF_ITEM_STRING0);
@@ -320,13 +320,13 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 	}
 	if (call->special == SF_SPECIAL_COPY && !config.per_call) {
 		if (request.fd >= 0 && request.fd2 >= 0) {
-			time = count_copy(request.fd, request.fd2, result);
+			time = count_copy(request.fd, request.fd2, call->first, result);
 			if (!time)
 				return 0;
 		}
 	} else if (call->action == SF_ACTION_COUNT && !config.per_call) {
 		if (request.fd >= 0) {
-			time = count_on(request.fd, call->direction, 1, result);
+			time = count_on(request.fd, call->direction, call->first, 1, result);
 			if (!time)
 				return 0;
 		}

@@ -2,7 +2,7 @@
 
 use sysflow_scap::Code;
 
-use crate::interface::{Call, RESULT, action, lane, special};
+use crate::interface::{ARGUMENTS, Call, RESULT, action, lane, special};
 
 /// A system call.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,9 @@ const NONE: Call = Call {
     data: 0,
     numbers: 0,
     numbers_size: 0,
+    arguments: ARGUMENTS as u8,
+    first: 0,
+    unused: 0,
 };
 
 /// The code of calls that have none of their own.
@@ -43,9 +46,75 @@ const fn told(number: i64, name: &'static str, code: Code) -> Known {
         call: Call {
             action: action::TELL,
             lane: lane::NORMAL,
+            arguments: arguments(number),
             ..NONE
         },
     }
+}
+
+/// How many arguments a call takes: only these cross. The kernel's and the C library's views of a call may differ; what
+/// counts is the kernel's.
+#[rustfmt::skip]
+const fn arguments(number: i64) -> u8 {
+    match number {
+        libc::SYS_setsid => 0,
+        libc::SYS_close | libc::SYS_dup | libc::SYS_setuid | libc::SYS_setgid | libc::SYS_setfsuid
+        | libc::SYS_setfsgid | libc::SYS_unshare | libc::SYS_chdir | libc::SYS_fchdir | libc::SYS_chroot
+        | libc::SYS_userfaultfd | libc::SYS_inotify_init1 | libc::SYS_epoll_create1 => 1,
+        libc::SYS_clone3 | libc::SYS_setreuid | libc::SYS_setregid | libc::SYS_setgroups | libc::SYS_capset
+        | libc::SYS_setns | libc::SYS_setpgid | libc::SYS_pivot_root | libc::SYS_kill | libc::SYS_tkill
+        | libc::SYS_delete_module | libc::SYS_io_uring_setup | libc::SYS_pipe2 | libc::SYS_memfd_create
+        | libc::SYS_pidfd_open | libc::SYS_eventfd2 | libc::SYS_timerfd_create | libc::SYS_fanotify_init
+        | libc::SYS_truncate | libc::SYS_ftruncate | libc::SYS_fchmod | libc::SYS_umount2 | libc::SYS_fsopen
+        | libc::SYS_swapon | libc::SYS_listen | libc::SYS_shutdown => 2,
+        libc::SYS_execve | libc::SYS_setresuid | libc::SYS_setresgid | libc::SYS_tgkill | libc::SYS_seccomp
+        | libc::SYS_bpf | libc::SYS_init_module | libc::SYS_finit_module | libc::SYS_open_by_handle_at
+        | libc::SYS_close_range | libc::SYS_dup3 | libc::SYS_fcntl | libc::SYS_pidfd_getfd
+        | libc::SYS_symlinkat | libc::SYS_unlinkat | libc::SYS_mkdirat | libc::SYS_fchmodat
+        | libc::SYS_fchown | libc::SYS_open_tree | libc::SYS_fsmount | libc::SYS_socket | libc::SYS_bind
+        | libc::SYS_connect | libc::SYS_accept | libc::SYS_read | libc::SYS_readv | libc::SYS_recvmsg
+        | libc::SYS_write | libc::SYS_writev | libc::SYS_sendmsg => 3,
+        libc::SYS_ptrace | libc::SYS_pidfd_send_signal | libc::SYS_kexec_load | libc::SYS_request_key
+        | libc::SYS_io_uring_register | libc::SYS_openat | libc::SYS_openat2 | libc::SYS_signalfd4
+        | libc::SYS_renameat | libc::SYS_mknodat | SYS_FCHMODAT2 | libc::SYS_socketpair | libc::SYS_accept4
+        | libc::SYS_pread64 | libc::SYS_pwrite64 | libc::SYS_sendmmsg | libc::SYS_sendfile | libc::SYS_tee
+        | libc::SYS_vmsplice => 4,
+        libc::SYS_clone | libc::SYS_execveat | libc::SYS_prctl | libc::SYS_keyctl | libc::SYS_add_key
+        | libc::SYS_perf_event_open | libc::SYS_linkat | libc::SYS_renameat2 | libc::SYS_fchownat
+        | libc::SYS_mount | libc::SYS_move_mount | libc::SYS_preadv | libc::SYS_pwritev
+        | libc::SYS_recvmmsg => 5,
+        _ => old_arguments(number),
+    }
+}
+
+/// The same of calls that newer architectures do without.
+#[cfg(target_arch = "x86_64")]
+const fn old_arguments(number: i64) -> u8 {
+    match number {
+        libc::SYS_fork | libc::SYS_vfork | libc::SYS_inotify_init => 0,
+        libc::SYS_pipe
+        | libc::SYS_eventfd
+        | libc::SYS_epoll_create
+        | libc::SYS_unlink
+        | libc::SYS_rmdir => 1,
+        libc::SYS_creat
+        | libc::SYS_dup2
+        | libc::SYS_link
+        | libc::SYS_symlink
+        | libc::SYS_rename
+        | libc::SYS_mkdir
+        | libc::SYS_chmod => 2,
+        libc::SYS_open
+        | libc::SYS_signalfd
+        | libc::SYS_mknod
+        | libc::SYS_chown
+        | libc::SYS_lchown => 3,
+        _ => ARGUMENTS as u8,
+    }
+}
+#[cfg(not(target_arch = "x86_64"))]
+const fn old_arguments(_: i64) -> u8 {
+    ARGUMENTS as u8
 }
 
 /// A call that others must not displace.
@@ -60,6 +129,7 @@ const fn counted(number: i64, name: &'static str, code: Code, direction: u8) -> 
     let mut known = told(number, name, code);
     known.call.action = action::COUNT;
     known.call.direction = direction;
+    known.call.first = 1;
     known.call.fd = 1;
     known
 }
@@ -335,6 +405,11 @@ pub(crate) const REQUESTS: &[(u32, i64)] = &[
     (60, libc::SYS_readv), (61, libc::SYS_writev), (62, libc::SYS_pipe2),
 ];
 
+/// Calls that are counted.
+pub(crate) fn all_counted() -> impl Iterator<Item = &'static Known> {
+    all().filter(|known| known.call.action == action::COUNT)
+}
+
 /// All calls.
 pub(crate) fn all() -> impl Iterator<Item = &'static Known> {
     CALLS.iter().chain(OLD_CALLS)
@@ -394,6 +469,17 @@ mod tests {
                 info.name
             );
             assert!(known.call.numbers_size <= 128);
+            // What is asked for must cross.
+            let call = &known.call;
+            let address_length = if call.address == 0 {
+                0
+            } else {
+                call.address + 1
+            };
+            let places = [call.fd, call.fd2, call.data, call.numbers, address_length];
+            let places = places.into_iter().chain(call.strings);
+            let last = places.filter(|place| *place != RESULT).max();
+            assert!(last <= Some(call.arguments), "{}", known.name);
         }
         for (number, name) in COMPAT {
             assert!(

@@ -165,7 +165,7 @@ pub(crate) mod item {
     pub(crate) const GIVEN: usize = 21;
     pub(crate) const CGROUP: usize = 22;
     pub(crate) const CGROUP_V1: usize = 23;
-    pub(crate) const FLOW: usize = 24;
+    pub(crate) const COUNTS: usize = 24;
     pub(crate) const TARGET: usize = 26;
     pub(crate) const PEER: usize = 27;
     /// One more than the highest.
@@ -219,6 +219,9 @@ structures! {
         data: u8 = "data",
         numbers: u8 = "numbers",
         numbers_size: u32 = "numbers_size",
+        arguments: u8 = "arguments",
+        first: u8 = "first",
+        unused: u16 = "unused",
     }
 
     /// What the programs are told when they are loaded.
@@ -243,12 +246,12 @@ structures! {
         is_compat: u8 = "is_compat",
         pid: u32 = "pid",
         tid: u32 = "tid",
-        is_reused: u32 = "is_reused",
+        is_reused: u16 = "is_reused",
+        arguments: u16 = "arguments",
         sequence: u64 = "sequence",
         time: u64 = "time",
         start: u64 = "start",
         result: i64 = "result",
-        arguments: [u64; ARGUMENTS] = "arguments",
     }
 
     /// The start of every item.
@@ -334,21 +337,28 @@ structures! {
     }
 
     /// What has moved.
-    Flow = "sf_flow" {
+    Counts = "sf_counts" {
         id: u64 = "id",
-        file: u64 = "file",
         read_ops: u64 = "read_ops",
         read_bytes: u64 = "read_bytes",
         write_ops: u64 = "write_ops",
         write_bytes: u64 = "write_bytes",
         first: u64 = "first",
         last: u64 = "last",
-        told: u64 = "told",
         peers: u64 = "peers",
+        fd: u32 = "fd",
+        tid: u32 = "tid",
+    }
+
+    /// What is counted on a descriptor.
+    Flow = "sf_flow" {
+        counts: Counts = "counts",
+        file: u64 = "file",
+        told: u64 = "told",
         peer: Peer = "peer",
         local: Peer = "local",
-        tid: u32 = "tid",
         always: u32 = "always",
+        unused: u32 = "unused",
     }
 
     /// What was lost, on one processor.
@@ -485,7 +495,7 @@ mod tests {
             ("SF_ITEM_GIVEN", item::GIVEN as u64),
             ("SF_ITEM_CGROUP", item::CGROUP as u64),
             ("SF_ITEM_CGROUP_V1", item::CGROUP_V1 as u64),
-            ("SF_ITEM_FLOW", item::FLOW as u64),
+            ("SF_ITEM_COUNTS", item::COUNTS as u64),
             ("SF_ITEM_TARGET", item::TARGET as u64),
             ("SF_ITEM_PEER", item::PEER as u64),
             ("SF_FACT_UPPER", u64::from(fact::UPPER)),

@@ -10,7 +10,7 @@ use libbpf_rs::{
 use crate::calls;
 use crate::error::Error;
 use crate::hooks::{HOOKS, LAST, is_offered};
-use crate::interface::Config;
+use crate::interface::{Call, Config};
 use crate::options::{Mode, Options};
 
 /// Where the kernel tells its types.
@@ -207,6 +207,14 @@ pub(crate) fn program_of<'a>(
         .ok_or(Error::Broken { what })
 }
 
+/// Tells the kernel how a call is told.
+pub(crate) fn tell_call(table: &impl MapCore, number: u16, call: &Call) -> Result<(), Error> {
+    let key = u32::from(number).to_ne_bytes();
+    table
+        .update(&key, &call.to_bytes(), MapFlags::ANY)
+        .map_err(|error| refused("fill the table of system calls", &error))
+}
+
 /// Tells the kernel how each call is told.
 fn fill_tables(object: &Object) -> Result<(), Error> {
     let find = |what: &'static str| {
@@ -217,13 +225,7 @@ fn fill_tables(object: &Object) -> Result<(), Error> {
     };
     let table = find("calls")?;
     for known in calls::all() {
-        table
-            .update(
-                &u32::from(known.number).to_ne_bytes(),
-                &known.call.to_bytes(),
-                MapFlags::ANY,
-            )
-            .map_err(|error| refused("fill the table of system calls", &error))?;
+        tell_call(&table, known.number, &known.call)?;
     }
     let compat = find("compat_calls")?;
     for (number, native) in calls::compat() {

@@ -9,6 +9,7 @@ use libbpf_rs::{Map, MapCore, MapFlags, Program};
 use sysflow_event::raw::NoArguments;
 use sysflow_event::{Event, Observer, Operation, Phase};
 
+use crate::calls;
 use crate::error::Error;
 use crate::interface::{Flow, FlowKey, KINDS, LANES, Losses, Number, SuppressedKey, kind};
 use crate::load::{self, Loaded};
@@ -36,6 +37,8 @@ pub struct Probe {
     checked: Instant,
     walked: Instant,
     told: ToldLosses,
+    /// Of each counted call whether the first on a descriptor is told.
+    firsts: Vec<bool>,
     _run_times: Option<std::os::fd::OwnedFd>,
 }
 
@@ -67,6 +70,7 @@ impl Probe {
             checked: now,
             walked: now,
             told: ToldLosses::default(),
+            firsts: calls::all_counted().map(|_| true).collect(),
             _run_times: run_times,
         })
     }
@@ -84,6 +88,24 @@ impl Probe {
     /// right to write all the same is kept.
     pub fn drop_privileges(&self, written: &[PathBuf]) -> Result<(), Error> {
         crate::system::drop_privileges(written)
+    }
+
+    /// Says of which calls that move data (`read`, `sendto` …, by name) somebody asks. Of these the first on each
+    /// descriptor and in each direction is told where it happens, as all are to begin with; of others it is counted
+    /// like those that follow it.
+    pub fn ask_for(&mut self, is_asked: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let table = map(&self.loaded, "calls")?;
+        for (known, first) in calls::all_counted().zip(&mut self.firsts) {
+            let asked = is_asked(known.name);
+            if asked == *first {
+                continue;
+            }
+            let mut call = known.call;
+            call.first = u8::from(asked);
+            load::tell_call(&table, known.number, &call)?;
+            *first = asked;
+        }
+        Ok(())
     }
 
     /// Tells what there was before the first event: the machine, users, threads, open descriptors.
@@ -154,7 +176,7 @@ impl Probe {
         let translator = &mut self.translator;
         walk(&map(&self.loaded, "flows")?, |key, flow| {
             // Of those that began later, what made the descriptor is not told yet.
-            if flow.first > complete_to {
+            if flow.counts.first > complete_to {
                 return;
             }
             if crate::system::is_alive(key.pid) {
@@ -168,7 +190,7 @@ impl Probe {
         let flows = map(&self.loaded, "flows")?;
         for (key, flow) in dead {
             if flows.delete(&key.to_bytes()).is_ok() {
-                self.translator.forget_flow(flow.id);
+                self.translator.forget_flow(flow.counts.id);
             }
         }
         Ok(())
@@ -374,13 +396,13 @@ fn end_peers<O: Observer>(
     let flows = map(loaded, "flows")?;
     let mut peers = Vec::new();
     walk(&flows, |key, flow| {
-        if key.peer != 0 && flow.peers == ended.id {
+        if key.peer != 0 && flow.counts.peers == ended.id {
             peers.push((*key, *flow));
         }
     })?;
     for (key, flow) in peers {
-        translator.sum_up(&key, &flow, (ended.ts, ended.tid), observer);
-        translator.forget_flow(flow.id);
+        translator.sum_up_peer(&flow, (ended.ts, ended.tid), observer);
+        translator.forget_flow(flow.counts.id);
         let _ = flows.delete(&key.to_bytes());
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! Records as they come from the kernel.
 
-use crate::interface::{Header, Item, Number, item};
+use crate::interface::{ARGUMENTS, Header, Item, Number, item};
 
 /// A record, borrowed from the bytes that crossed the ring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
     /// What every record has.
     pub(crate) header: Header,
+    arguments: [u64; ARGUMENTS],
     items: [Option<&'a [u8]>; item::END],
 }
 
@@ -16,6 +17,11 @@ impl<'a> Record<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let header = Header::read(bytes)?;
         let mut rest = bytes.get(size_of::<Header>()..header.length as usize)?;
+        let mut arguments = [0; ARGUMENTS];
+        for argument in arguments.get_mut(..usize::from(header.arguments))? {
+            *argument = u64::read(rest)?;
+            rest = &rest[size_of::<u64>()..];
+        }
         let mut items = [None; item::END];
         while !rest.is_empty() {
             let head = Item::read(rest)?;
@@ -27,7 +33,11 @@ impl<'a> Record<'a> {
             let padded = size_of::<Item>() + length.next_multiple_of(8);
             rest = rest.get(padded..).unwrap_or_default();
         }
-        Some(Self { header, items })
+        Some(Self {
+            header,
+            arguments,
+            items,
+        })
     }
 
     /// The bytes of an item.
@@ -42,10 +52,10 @@ impl<'a> Record<'a> {
         T::read(self.bytes(kind)?)
     }
 
-    /// An argument of the call.
+    /// An argument of the call; 0 where it has not so many.
     #[inline]
     pub(crate) const fn argument(&self, index: usize) -> u64 {
-        self.header.arguments[index]
+        self.arguments[index]
     }
 
     /// An argument that is a number of 32 bits.
@@ -96,6 +106,27 @@ mod tests {
         assert_eq!(record.bytes(item::PATH), Some(&b""[..]));
         assert_eq!(record.bytes(item::DATA), Some(&b"12345678"[..]));
         assert_eq!(record.bytes(item::FILE), None);
+    }
+
+    #[test]
+    fn arguments_stand_between_header_and_items() {
+        let mut bytes = record(&[(1, b"name")]);
+        let place = size_of::<Header>();
+        bytes.splice(
+            place..place,
+            [3_u64, 4].iter().flat_map(|number| number.to_ne_bytes()),
+        );
+        let mut header = Header::read(&bytes).unwrap();
+        header.length = bytes.len() as u32;
+        header.arguments = 2;
+        header.write(&mut bytes);
+        let parsed = Record::parse(&bytes).unwrap();
+        let arguments: Vec<u64> = (0..ARGUMENTS).map(|index| parsed.argument(index)).collect();
+        assert_eq!(arguments, [3, 4, 0, 0, 0, 0]);
+        assert_eq!(parsed.bytes(item::STRING0), Some(&b"name"[..]));
+        header.arguments = ARGUMENTS as u16 + 1;
+        header.write(&mut bytes);
+        assert!(Record::parse(&bytes).is_none());
     }
 
     #[test]

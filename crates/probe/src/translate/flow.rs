@@ -12,27 +12,27 @@ use sysflow_event::network::Tuple;
 use sysflow_event::raw::NoArguments;
 use sysflow_event::{Event, Observer, Operation, Phase};
 
-use super::Translator;
-use crate::interface::{Flow, FlowKey, Number, item};
+use super::{Ended, Translator};
+use crate::interface::{Counts, Flow, FlowKey, item};
 use crate::record::Record;
 use crate::values::like;
 
 /// Counts of a flow that were told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
+struct Told {
     read_ops: u64,
     read_bytes: u64,
     write_ops: u64,
     write_bytes: u64,
 }
 
-impl Counts {
-    const fn of(flow: &Flow) -> Self {
+impl Told {
+    const fn of(counts: &Counts) -> Self {
         Self {
-            read_ops: flow.read_ops,
-            read_bytes: flow.read_bytes,
-            write_ops: flow.write_ops,
-            write_bytes: flow.write_bytes,
+            read_ops: counts.read_ops,
+            read_bytes: counts.read_bytes,
+            write_ops: counts.write_ops,
+            write_bytes: counts.write_bytes,
         }
     }
 
@@ -50,29 +50,28 @@ impl Counts {
 /// What was told of which flow.
 #[derive(Debug, Default)]
 pub(crate) struct Flows {
-    told: HashMap<u64, (Counts, u64), FixedState>,
+    told: HashMap<u64, (Told, u64), FixedState>,
 }
 
 impl Translator {
-    /// A flow has ended. Returns its id where flows with peers belong to it, which are still in the map.
+    /// Tells of the flow that a record says has ended, if it says so. Returns it where flows with peers belong to it,
+    /// which are still in the map.
+    #[inline]
     pub(super) fn flow<O: Observer>(
         &mut self,
         record: &Record<'_>,
         observer: &mut O,
-    ) -> Option<u64> {
-        let parts = record.bytes(item::FLOW).and_then(|bytes| {
-            let key = FlowKey::read(bytes)?;
-            Some((key, Flow::read(bytes.get(size_of::<FlowKey>()..)?)?))
-        });
-        let Some((key, flow)) = parts else {
-            self.malformed += 1;
-            return None;
-        };
-        let tid = self.living(flow.tid, record.header.tid);
+    ) -> Option<Ended> {
+        let counts: Counts = record.structure(item::COUNTS)?;
+        let tid = self.living(counts.tid, record.header.tid);
         let ts = self.clock.epoch(record.header.time);
-        self.sum_up(&key, &flow, (ts, tid), observer);
-        self.forget_flow(flow.id);
-        (flow.peers != 0).then_some(flow.id)
+        self.sum_up(&counts, None, (ts, tid), observer);
+        self.forget_flow(counts.id);
+        (counts.peers != 0).then_some(Ended {
+            id: counts.id,
+            ts,
+            tid: record.header.tid,
+        })
     }
 
     /// Tells what is new of a flow of a process that goes on. Where its threads have ended that could be named, the
@@ -84,42 +83,52 @@ impl Translator {
         ts: u64,
         observer: &mut O,
     ) {
-        let tid = self.living(flow.tid, key.pid);
+        let tid = self.living(flow.counts.tid, key.pid);
         if !self.has_ended(tid) {
-            self.sum_up(key, flow, (ts, tid), observer);
+            self.sum_up(&flow.counts, tuple(flow), (ts, tid), observer);
         }
     }
 
-    /// Tells what is new of a flow, at a time and of a thread.
-    pub(crate) fn sum_up<O: Observer>(
+    /// Tells what is new of a flow with a peer, at a time and of a thread.
+    pub(crate) fn sum_up_peer<O: Observer>(
         &mut self,
-        key: &FlowKey,
         flow: &Flow,
+        at: (u64, u32),
+        observer: &mut O,
+    ) {
+        self.sum_up(&flow.counts, tuple(flow), at, observer);
+    }
+
+    /// Tells what is new of counts, with both ends where these are not those of the descriptor.
+    fn sum_up<O: Observer>(
+        &mut self,
+        counts: &Counts,
+        tuple: Option<Tuple<'static>>,
         (ts, tid): (u64, u32),
         observer: &mut O,
     ) {
-        let counts = Counts::of(flow);
+        let now = Told::of(counts);
         let (before, since) = self
             .flows
             .told
-            .get(&flow.id)
+            .get(&counts.id)
             .copied()
-            .unwrap_or((Counts::default(), flow.first));
-        let new = counts.since(before);
+            .unwrap_or((Told::default(), counts.first));
+        let new = now.since(before);
         if new.read_ops == 0 && new.write_ops == 0 {
             return;
         }
-        self.flows.told.insert(flow.id, (counts, flow.last));
+        self.flows.told.insert(counts.id, (now, counts.last));
         self.events += 1;
         let summary = Summary {
-            fd: key.fd as i32,
+            fd: counts.fd as i32,
             read_ops: new.read_ops,
             read_bytes: new.read_bytes,
             write_ops: new.write_ops,
             write_bytes: new.write_bytes,
             first: self.clock.epoch(since),
-            last: self.clock.epoch(flow.last),
-            tuple: tuple(flow),
+            last: self.clock.epoch(counts.last),
+            tuple,
         };
         let event = Event {
             ts,
@@ -173,22 +182,18 @@ mod tests {
     fn only_what_is_new_is_told() {
         let mut translator = Translator::new();
         let mut sums = Sums::default();
-        let key = FlowKey {
-            pid: 1,
-            fd: 3,
-            ..FlowKey::default()
-        };
-        let mut flow = Flow {
+        let mut counts = Counts {
             id: 9,
             read_ops: 2,
             read_bytes: 20,
-            ..Flow::default()
+            fd: 3,
+            ..Counts::default()
         };
-        translator.sum_up(&key, &flow, (1, 1), &mut sums);
-        translator.sum_up(&key, &flow, (1, 1), &mut sums);
-        flow.read_ops = 5;
-        flow.read_bytes = 21;
-        translator.sum_up(&key, &flow, (1, 1), &mut sums);
+        translator.sum_up(&counts, None, (1, 1), &mut sums);
+        translator.sum_up(&counts, None, (1, 1), &mut sums);
+        counts.read_ops = 5;
+        counts.read_bytes = 21;
+        translator.sum_up(&counts, None, (1, 1), &mut sums);
         assert_eq!(sums.0, [(2, 20), (3, 1)]);
         translator.forget_flow(9);
         assert!(translator.flows.told.is_empty());

@@ -89,15 +89,12 @@ impl Translator {
         match record.header.kind {
             kind::CALL | kind::URING => {
                 if let Some(known) = self.table.get(record.header.call) {
+                    let ended = self.flow(&record, observer);
                     self.call(&record, known, observer);
+                    return ended;
                 }
             }
-            kind::FLOW => {
-                let id = self.flow(&record, observer)?;
-                let ts = self.clock.epoch(record.header.time);
-                let tid = record.header.tid;
-                return Some(Ended { id, ts, tid });
-            }
+            kind::FLOW => return self.flow(&record, observer),
             kind::FORK => self.fork(&record, observer),
             kind::EXEC => self.exec(&record, observer),
             kind::EXIT => self.exit(&record, observer),
@@ -391,6 +388,11 @@ mod tests {
     /// A record of a call with every item that there may be.
     fn record(known: &Known, result: i64) -> Vec<u8> {
         let mut bytes = vec![0; size_of::<Header>()];
+        bytes.extend(
+            [3_u64, 1, 2, 3, 4, 5]
+                .iter()
+                .flat_map(|number| number.to_ne_bytes()),
+        );
         for kind in 1..item::END {
             let head = Item {
                 kind: kind as u16,
@@ -405,7 +407,7 @@ mod tests {
             length: bytes.len() as u32,
             kind: kind::CALL,
             call: known.number,
-            arguments: [3, 1, 2, 3, 4, 5],
+            arguments: 6,
             result,
             ..Header::default()
         };
