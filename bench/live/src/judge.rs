@@ -183,4 +183,8 @@ impl LiveSink for Judging {
             Err(error) => ControlFlow::Break(Some(error.into())),
         }
     }
+
+    fn asks_for(&self, operation: &str) -> bool {
+        self.rules.events.asks_for(operation)
+    }
 }

@@ -130,6 +130,8 @@ fn options(mode: Mode, run_times: bool) -> Options {
 
 fn drain<O: Observer>(options: Options, observer: &mut O) -> Result<(Moment, Moment, u64)> {
     let mut probe = Probe::load(options)?;
+    // Records are made of what is counted too.
+    probe.ask_for(|_| false)?;
     probe.snapshot(observer)?;
     probe.poll(Duration::ZERO, observer)?;
     let before = Moment::now(&probe)?;

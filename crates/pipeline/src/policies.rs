@@ -364,4 +364,33 @@ mod tests {
         assert_eq!(names, ["a.yaml", "a.yaml", "c.yml"]);
         assert!(files[1].name.ends_with("b/a.yaml"));
     }
+
+    /// What moves data need not be told one by one where no rule looks at it.
+    #[test]
+    fn only_what_rules_are_about_is_asked_for() {
+        let load = |name: &str, text: &str| {
+            let file = SourceFile {
+                name: name.to_owned(),
+                text: text.to_owned(),
+            };
+            Rules::load(vec![file], &LoadOptions::default(), Views::Both).events
+        };
+        let rule = |condition: &str| {
+            let text = format!(
+                "- rule: R\n  desc: d\n  condition: {condition}\n  output: o\n  priority: NOTICE\n"
+            );
+            load("rules.yaml", &text)
+        };
+        let reads = rule("evt.type in (read, openat) and fd.name startswith /etc");
+        assert!(reads.asks_for("read") && !reads.asks_for("write"));
+        let any = rule("fd.name startswith /etc");
+        assert!(any.asks_for("read") && any.asks_for("sendfile") && any.asks_for("vmsplice"));
+        let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+        let files = read_files(&[built_in]).unwrap();
+        let built_in = Rules::load(files, &LoadOptions::default(), Views::Both).events;
+        assert!(built_in.asks_for("openat"));
+        for operation in ["read", "pwrite", "sendfile", "recvmsg", "sendto"] {
+            assert!(!built_in.asks_for(operation), "{operation}");
+        }
+    }
 }

@@ -303,6 +303,13 @@ impl<V: View> RuleSet<V> {
         self.counts
     }
 
+    /// Whether a rule that is asked may match an observation that stands for this operation.
+    pub fn asks_for(&self, operation: &str) -> bool {
+        let bits = V::catalogue().operation(operation.as_bytes()).unwrap_or(0);
+        let indexes = [&self.drop_index, &self.rule_index, &self.plans.index];
+        indexes.into_iter().any(|index| index.reaches(bits))
+    }
+
     /// How many rules the index leaves to be asked about an observation.
     pub fn candidates(&self, view: &V) -> usize {
         self.rule_index

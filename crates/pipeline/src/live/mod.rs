@@ -56,6 +56,12 @@ pub struct Pulse<'a> {
 pub trait LiveSink: Sink {
     /// Some time has passed: 250 ms or so. Returns the name of the file that is to be begun, if one is.
     fn pulse(&mut self, pulse: &Pulse<'_>) -> ControlFlow<Self::Stop, Option<String>>;
+
+    /// Whether the sink looks at operations of this name that move data, such as `read`. What it does not look at need
+    /// not be told one by one, not even the first on each descriptor. Asked at the start and after each pulse.
+    fn asks_for(&self, _operation: &str) -> bool {
+        Self::WANTS_EVENTS
+    }
 }
 
 /// What was watched.
@@ -90,6 +96,7 @@ pub fn watch<S: LiveSink>(
         observer: &mut collector,
         containers: &mut containers,
     })?;
+    probe.ask_for(|operation| taker.borrow().sink.asks_for(operation))?;
     probe.drop_privileges(&options.written)?;
     // Its thread has no more rights than the one that starts it.
     containers.start();
@@ -126,6 +133,11 @@ pub fn watch<S: LiveSink>(
                 .pulse(&probe, now, events, signals.reopen());
             if let Some(name) = file {
                 collector.rotate(&name);
+            }
+            // The rules may be others now.
+            if let Err(error) = probe.ask_for(|operation| taker.borrow().sink.asks_for(operation)) {
+                failed = Some(error);
+                break;
             }
         }
     }

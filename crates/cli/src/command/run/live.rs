@@ -150,4 +150,8 @@ impl LiveSink for Watch {
         self.status.pulse(pulse, &alerts);
         ControlFlow::Continue(None)
     }
+
+    fn asks_for(&self, operation: &str) -> bool {
+        self.judge.rules().events.asks_for(operation)
+    }
 }
