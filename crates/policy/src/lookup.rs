@@ -108,9 +108,9 @@ impl Lookup {
                 Spec::Equals(texts) => note_texts(&mut self.texts, texts, place),
                 Spec::EqualsIgnoringCase(texts) => note_texts(&mut self.folded, texts, place),
                 Spec::Integers(numbers) => {
-                    numbers
-                        .iter()
-                        .for_each(|number| note(&mut self.integers, *number, place));
+                    for number in numbers {
+                        note(&mut self.integers, *number, place);
+                    }
                 }
                 _ => {}
             }
@@ -146,9 +146,9 @@ impl Lookup {
 }
 
 fn note_texts(places: &mut Places<Box<[u8]>>, texts: &Texts, place: u32) {
-    texts
-        .iter()
-        .for_each(|text| note(places, text.clone(), place));
+    for text in texts {
+        note(places, text.clone(), place);
+    }
 }
 
 /// Takes note of a place that a value leads to.
