@@ -4,9 +4,12 @@ use std::ops::ControlFlow;
 
 use sysflow_field::{Value, View};
 
+use crate::bits;
+use crate::index::Index;
 use crate::predicate::{Pair, Question, Source};
 use crate::program::{Node, NodeId, Program, Runnable};
 use crate::ruleset::{Condition, Matching, Rule, RuleId, RuleSet};
+use crate::sieve::{Ask, LEAST_RULES};
 use crate::stateful::StepId;
 use crate::transform::{Made, Memory};
 
@@ -27,6 +30,10 @@ pub struct Evaluator {
     answers: Vec<u32>,
     generation: u32,
     memory: Memory,
+    /// The rules of an index that may still match.
+    candidates: Vec<u64>,
+    /// Those of them that a lookup keeps; empty between lookups.
+    kept: Vec<u64>,
 }
 
 /// Generations start over here, as they are doubled.
@@ -52,28 +59,62 @@ impl Evaluator {
         view: &V,
         mut on_match: impl FnMut(RuleId, &'r Rule<V>),
     ) -> Outcome {
-        let operations = view.operations();
-        if !set.rule_index.reaches(operations) && !set.drop_index.reaches(operations) {
-            return Outcome::Matched(0);
-        }
-        let kind = view.kind() as usize;
         self.begin(&set.program);
-        for entry in set.drop_index.candidates(kind, operations) {
-            if self.holds(&set.program, entry.root, view) {
-                return Outcome::Dropped;
-            }
+        if self.each_match(&set.program, &set.drop_index, view, |_| stop_if(true)) {
+            return Outcome::Dropped;
         }
         let mut matched = 0;
-        for entry in set.rule_index.candidates(kind, operations) {
-            if self.holds(&set.program, entry.root, view) {
-                matched += 1;
-                on_match(RuleId(entry.item), &set.rules[entry.item as usize]);
-                if set.matching == Matching::First {
-                    break;
+        self.each_match(&set.program, &set.rule_index, view, |item| {
+            matched += 1;
+            on_match(RuleId(item), &set.rules[item as usize]);
+            stop_if(set.matching == Matching::First)
+        });
+        Outcome::Matched(matched)
+    }
+
+    /// Calls `on_match` with each rule of an index that matches, in their order, until it breaks; whether it
+    /// did.
+    fn each_match<V: View>(
+        &mut self,
+        program: &Program,
+        index: &Index,
+        view: &V,
+        mut on_match: impl FnMut(u32) -> ControlFlow<()>,
+    ) -> bool {
+        if !index.begin(view, &mut self.candidates) {
+            return false;
+        }
+        for step in index.sieve().steps(view.operations()) {
+            if step.rules.common(&self.candidates) < LEAST_RULES {
+                continue;
+            }
+            match &step.ask {
+                Ask::Node(node) => {
+                    if !self.holds(program, *node, view) {
+                        step.rules.remove_from(&mut self.candidates);
+                    }
+                }
+                Ask::Values(lookup) => {
+                    self.kept.resize(self.candidates.len(), 0);
+                    let kept = &mut self.kept;
+                    visit(view, &lookup.question, |value| {
+                        lookup.find(value, kept);
+                        ControlFlow::Continue(())
+                    });
+                    let kept = &mut self.kept;
+                    step.rules.remove_others_from(&mut self.candidates, kept);
                 }
             }
         }
-        Outcome::Matched(matched)
+        for word in 0..self.candidates.len() {
+            for number in bits::numbers(&[self.candidates[word]]) {
+                let entry = index.entry(bits::in_word(word, number));
+                if self.holds(program, entry.root, view) && on_match(entry.item).is_break() {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Finds what [`rules`](Self::rules) finds, but asks every enabled rule: to see that the index loses none.
@@ -105,9 +146,7 @@ impl Evaluator {
     /// is not enabled or the observation is of a kind, or an operation, that it cannot match, so that it
     /// would not be asked.
     pub fn rule<V: View>(&mut self, set: &RuleSet<V>, id: RuleId, view: &V) -> Option<bool> {
-        let (kind, operations) = (view.kind() as usize, view.operations());
-        let mut candidates = set.rule_index.candidates(kind, operations);
-        let entry = candidates.find(|entry| entry.item == id.0)?;
+        let entry = set.rule_index.candidate(id.0, view)?;
         self.begin(&set.program);
         Some(self.holds(&set.program, entry.root, view))
     }
@@ -119,9 +158,7 @@ impl Evaluator {
         id: RuleId,
         view: &V,
     ) -> Option<(bool, u64)> {
-        let (kind, operations) = (view.kind() as usize, view.operations());
-        let mut candidates = set.rule_index.candidates(kind, operations);
-        let entry = candidates.find(|entry| entry.item == id.0)?;
+        let entry = set.rule_index.candidate(id.0, view)?;
         self.begin(&set.program);
         let mut checks = 0;
         let holds = self.answer(&set.program, entry.root, view, &mut |()| checks += 1);
@@ -154,23 +191,18 @@ impl Evaluator {
     /// Bytes that are kept for evaluation.
     #[cfg(test)]
     pub(crate) fn memory_size(&self) -> usize {
-        self.answers.capacity() * size_of::<u32>() + self.memory.size()
+        let sets = self.candidates.capacity() + self.kept.capacity();
+        self.answers.capacity() * size_of::<u32>() + sets * size_of::<u64>() + self.memory.size()
     }
 
     /// Finds the steps of rules over several observations that an observation takes. Drop rules are not
     /// asked again: what [`rules`](Self::rules) has dropped is not to come here.
     pub fn steps<V: View>(&mut self, set: &RuleSet<V>, view: &V, mut on_step: impl FnMut(StepId)) {
-        let operations = view.operations();
-        if !set.plans.index.reaches(operations) {
-            return;
-        }
-        let kind = view.kind() as usize;
         self.begin(&set.program);
-        for entry in set.plans.index.candidates(kind, operations) {
-            if self.holds(&set.program, entry.root, view) {
-                on_step(StepId(entry.item));
-            }
-        }
+        self.each_match(&set.program, &set.plans.index, view, |step| {
+            on_step(StepId(step));
+            ControlFlow::Continue(())
+        });
     }
 
     /// Forgets all answers.

@@ -68,6 +68,7 @@
 mod alerts;
 mod analysis;
 mod ast;
+mod bits;
 mod check;
 mod compile;
 #[cfg(test)]
@@ -97,6 +98,7 @@ mod literal;
 mod loader;
 #[cfg(test)]
 mod loader_tests;
+mod lookup;
 mod macros;
 mod made;
 #[cfg(test)]
@@ -114,6 +116,7 @@ mod property_tests;
 mod reference;
 mod requirements;
 mod ruleset;
+mod sieve;
 pub mod sigma;
 mod source;
 mod splice;

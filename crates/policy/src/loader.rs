@@ -13,7 +13,7 @@ use crate::document;
 use crate::exceptions;
 use crate::explain::Trace;
 use crate::falco::{FalcoCode, Stage};
-use crate::index::Index;
+use crate::index::{Entry, Index};
 use crate::items::{self, RuleItem};
 use crate::program::{Builder, NodeId, Program};
 use crate::ruleset::{
@@ -354,19 +354,20 @@ fn finish<V: View>(
     sources: &Sources,
 ) -> Finished<V> {
     let catalogue = V::catalogue();
-    let mut drop_index = Index::new(catalogue);
-    for (number, root) in drops.iter().enumerate() {
-        drop_index.add(number as u32, *root, KindSet::ALL, builder.if_true(*root));
-    }
-    let mut rule_index = Index::new(catalogue);
+    let numbered = drops.iter().enumerate();
+    let dropping =
+        numbered.map(|(number, root)| Entry::new(number as u32, *root, KindSet::ALL, &builder));
+    let drop_index = Index::new(dropping.collect(), catalogue, &builder);
+    let mut entries = Vec::new();
     let mut reach = Vec::with_capacity(rules.len());
     for (number, rule) in rules.iter().enumerate() {
-        let of_root = builder.if_true(rule.root);
         if rule.item.enabled && rule.draft.is_none() && !rule.silent {
-            rule_index.add(number as u32, rule.root, rule.kinds, of_root);
+            entries.push(Entry::new(number as u32, rule.root, rule.kinds, &builder));
         }
+        let of_root = builder.if_true(rule.root);
         reach.push(rule.kinds.intersection(of_root.kinds));
     }
+    let rule_index = Index::new(entries, catalogue, &builder);
     let rule_roots: Vec<NodeId> = rules.iter().map(|rule| rule.root).collect();
     let drafts: Vec<Numbered> = rules
         .iter()
@@ -388,11 +389,16 @@ fn finish<V: View>(
     let step_roots: Vec<NodeId> = step_roots.collect();
     let roots = [&drops[..], &rule_roots[..], &step_roots[..]].concat();
     let plans = Plans::new(drafts, catalogue, &builder);
-    let (mut seen, mut checks) = (HashSet::new(), Vec::new());
+    let indexes = [&drop_index, &rule_index, &plans.index];
+    let mut asked: Vec<NodeId> = indexes
+        .iter()
+        .flat_map(|index| index.sieve().nodes())
+        .collect();
+    let mut seen = HashSet::new();
     for trace in rules.iter().filter_map(|rule| rule.trace.as_ref()) {
-        trace.checks(&mut seen, &mut checks);
+        trace.checks(&mut seen, &mut asked);
     }
-    let program = builder.finish(&roots, &checks);
+    let program = builder.finish(&roots, &asked);
     let mut traces = Vec::new();
     let mut finished = Vec::with_capacity(rules.len());
     for (rule, kinds) in rules.into_iter().zip(reach) {

@@ -227,6 +227,11 @@ impl Builder {
         &self.predicates[index as usize]
     }
 
+    /// How many nodes there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub(crate) fn cost(&self, node: NodeId) -> u32 {
         self.facts[node.0 as usize].cost
     }
@@ -389,11 +394,11 @@ impl Builder {
         (Reach { kinds, operations }, Reach::ALL)
     }
 
-    /// The finished program, of which only what `roots` need, and what `explained` need, is made ready to
-    /// run.
-    pub(crate) fn finish(self, roots: &[NodeId], explained: &[NodeId]) -> Program {
+    /// The finished program, of which only what `roots` need, and what `asked` need, is made ready to run. What
+    /// is asked for by itself counts as one more use.
+    pub(crate) fn finish(self, roots: &[NodeId], asked: &[NodeId]) -> Program {
         let mut uses = vec![0_u32; self.nodes.len()];
-        let mut pending: Vec<NodeId> = [roots, explained].concat();
+        let mut pending: Vec<NodeId> = [roots, asked].concat();
         while let Some(id) = pending.pop() {
             uses[id.0 as usize] += 1;
             if uses[id.0 as usize] > 1 {

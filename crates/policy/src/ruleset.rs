@@ -307,25 +307,22 @@ impl<V: View> RuleSet<V> {
     pub fn asks_for(&self, operation: &str) -> bool {
         let bits = V::catalogue().operation(operation.as_bytes()).unwrap_or(0);
         let indexes = [&self.drop_index, &self.rule_index, &self.plans.index];
-        indexes.into_iter().any(|index| index.reaches(bits))
+        indexes.into_iter().any(|index| index.asks_for(bits))
     }
 
-    /// How many rules the index leaves to be asked about an observation.
+    /// How many rules are for the operation and the kind of an observation.
     pub fn candidates(&self, view: &V) -> usize {
-        self.rule_index
-            .candidates(view.kind() as usize, view.operations())
-            .count()
+        self.rule_index.candidates(view).count()
     }
 
-    /// Calls `on_rule` with each rule that the index leaves to be asked about an observation, those over several
+    /// Calls `on_rule` with each rule that is for the operation and the kind of an observation, those over several
     /// observations among them.
     pub fn asked(&self, view: &V, mut on_rule: impl FnMut(RuleId)) {
-        let (kind, operations) = (view.kind() as usize, view.operations());
-        for entry in self.rule_index.candidates(kind, operations) {
+        for entry in self.rule_index.candidates(view) {
             on_rule(RuleId(entry.item));
         }
         let mut last = None;
-        for entry in self.plans.index.candidates(kind, operations) {
+        for entry in self.plans.index.candidates(view) {
             let rule = self.plans.rule_of(entry.item);
             // The steps of a rule stand side by side.
             if last != Some(rule) {

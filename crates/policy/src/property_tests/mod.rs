@@ -4,6 +4,7 @@
 mod agreement;
 mod conditions;
 mod harm;
+mod indexing;
 mod printing;
 
 use crate::ast::Expression;

@@ -9,7 +9,7 @@ use super::item::StatefulItem;
 use super::plan::{KeyPart, Kind, Lineage, Plan, Plans, Step, Throttle};
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::index::Index;
+use crate::index::{Entry, Index};
 use crate::program::{Builder, NodeId};
 use crate::ruleset::RuleId;
 use crate::source::MappedText;
@@ -195,10 +195,8 @@ impl Plans {
     /// Puts drafts in an order in which those that others need come first. Those that need what is not
     /// there are left out.
     pub(crate) fn new(drafts: Vec<Numbered>, catalogue: &Catalogue, builder: &Builder) -> Self {
-        let mut plans = Self {
-            index: Index::new(catalogue),
-            ..Self::default()
-        };
+        let mut plans = Self::default();
+        let mut entries = Vec::new();
         let mut waiting = drafts;
         let mut placed: HashMap<usize, usize, RandomState> = HashMap::default();
         // Each round places at least one level of correlations of correlations.
@@ -212,22 +210,26 @@ impl Plans {
             let (next, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
             waiting = rest;
             if next.is_empty() {
+                plans.index = Index::new(entries, catalogue, builder);
                 plans.retain(|_| true);
                 return plans;
             }
             for numbered in next {
                 let rule = numbered.rule;
-                let at = plans.place(numbered, &placed, builder);
+                let at = plans.place(numbered, &placed, |id, root, kinds| {
+                    entries.push(Entry::new(id, root, kinds, builder));
+                });
                 placed.insert(rule, at);
             }
         }
     }
 
+    /// Takes a draft up; `add` learns of its steps.
     fn place(
         &mut self,
         numbered: Numbered,
         placed: &HashMap<usize, usize, RandomState>,
-        builder: &Builder,
+        mut add: impl FnMut(u32, NodeId, KindSet),
     ) -> usize {
         let Numbered {
             rule,
@@ -242,7 +244,7 @@ impl Plans {
                 StepSource::Node(root) => {
                     let id = self.steps.len() as u32;
                     self.steps.push((at, place));
-                    self.index.add(id, root, kinds, builder.if_true(root));
+                    add(id, root, kinds);
                 }
                 StepSource::Rule(needed) => self.all[placed[&needed]].feeds.push((at, place)),
             }
