@@ -132,7 +132,7 @@ struct sf_call {
 
 struct sf_config {
 	__u32 own_pid;       /* nothing is told of it */
-	__u32 per_call;      /* nothing is counted, everything is told */
+	__u32 per_call;      /* 1: nothing is counted, everything is told; 2: calls of no interest too */
 	__u32 data_size;     /* first bytes that are kept of what moves */
 	__u32 wake_at;       /* bytes in a ring at which the reader is woken */
 	__u32 processors;    /* how many there may be */

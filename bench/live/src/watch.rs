@@ -22,7 +22,9 @@ pub(crate) enum Bar {
     Nothing,
     /// Programs that do nothing, on the same places.
     Floor,
-    /// A record for each system call; they are read and dropped.
+    /// A record for each system call that there is; they are read and dropped.
+    EveryCall,
+    /// The same for those only that ours knows.
     PerCall,
     /// What `sysflow record` does, but for writing: counted in the kernel, joined to records.
     Collect,
@@ -31,9 +33,10 @@ pub(crate) enum Bar {
 }
 
 impl Bar {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Nothing,
         Self::Floor,
+        Self::EveryCall,
         Self::PerCall,
         Self::Collect,
         Self::Ours,
@@ -43,6 +46,7 @@ impl Bar {
         match self {
             Self::Nothing => "nothing",
             Self::Floor => "floor",
+            Self::EveryCall => "every call",
             Self::PerCall => "per call",
             Self::Collect => "collect",
             Self::Ours => "ours",
@@ -97,6 +101,7 @@ pub(crate) fn watch(bar: &str, rules: &str, run_times: bool) -> Result<()> {
     let mode = match bar {
         Bar::Nothing => bail!("nothing is to be attached"),
         Bar::Floor => Mode::Floor,
+        Bar::EveryCall => Mode::EveryCall,
         Bar::PerCall => Mode::PerCall,
         Bar::Collect | Bar::Ours => Mode::Normal,
     };

@@ -108,7 +108,7 @@ impl Hook {
     /// The program that a mode puts there, if any.
     pub(crate) const fn program_for(&self, mode: Mode) -> Option<&'static str> {
         match mode {
-            Mode::Normal | Mode::PerCall => Some(self.program),
+            Mode::Normal | Mode::PerCall | Mode::EveryCall => Some(self.program),
             Mode::Floor if self.floor.is_empty() => None,
             Mode::Floor => Some(self.floor),
         }

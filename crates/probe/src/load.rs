@@ -104,7 +104,11 @@ fn configure(open: &mut OpenObject, options: &Options) -> Result<(), Error> {
     let processors = processors()? as u32;
     let config = Config {
         own_pid: std::process::id(),
-        per_call: u32::from(options.mode == Mode::PerCall),
+        per_call: match options.mode {
+            Mode::Normal | Mode::Floor => 0,
+            Mode::PerCall => 1,
+            Mode::EveryCall => 2,
+        },
         data_size: options.data_size,
         wake_at: options.critical_ring.min(options.normal_ring) / 4,
         processors,

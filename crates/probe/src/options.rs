@@ -10,6 +10,8 @@ pub enum Mode {
     Normal,
     /// Everything is told one by one: to measure what counting saves.
     PerCall,
+    /// The same of all calls there are, those too that nobody has any interest in: `stat`, `futex` …
+    EveryCall,
     /// Programs that do nothing are attached to the same places: to measure what that costs alone.
     Floor,
 }

@@ -228,7 +228,12 @@ pub fn watch(scene: &str, rest: &[&str]) -> Watched {
 
 /// The same with options.
 pub fn watch_with(options: Options, scene: &str, rest: &[&str]) -> Watched {
-    let mut probe = Probe::load(options).unwrap_or_else(|error| panic!("{error}"));
+    let probe = Probe::load(options).unwrap_or_else(|error| panic!("{error}"));
+    watch_by(probe, scene, rest)
+}
+
+/// The same by a probe.
+pub fn watch_by(mut probe: Probe, scene: &str, rest: &[&str]) -> Watched {
     let mut keeper = Keeper::default();
     probe.snapshot(&mut keeper).unwrap();
     let child = player(scene, rest).spawn().unwrap();

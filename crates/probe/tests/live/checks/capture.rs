@@ -8,7 +8,7 @@ use sysflow_probe::{Lane, Mode, Options, Probe};
 use sysflow_record::Record;
 
 use super::{check_whole, directory, name, sum};
-use crate::watch::{Keeper, finish, player, watch, watch_with};
+use crate::watch::{Keeper, finish, player, watch, watch_by, watch_with};
 
 pub(super) fn older() {
     let directory = directory();
@@ -239,6 +239,45 @@ pub(super) fn per_call() {
         })
         .count();
     assert_eq!(written, 5);
+}
+
+/// Calls that nobody has any interest in cross, and harm nothing.
+pub(super) fn every_call() {
+    let bytes_in = |mode| {
+        let directory = directory();
+        let root = name(&directory);
+        let options = Options {
+            mode,
+            ..Options::default()
+        };
+        let watched = watch_with(options, "files", &[&root]);
+        check_whole(&watched);
+        let statistics = watched.probe.statistics().unwrap();
+        assert_eq!(statistics.malformed, 0);
+        statistics.bytes
+    };
+    assert!(bytes_in(Mode::EveryCall) > bytes_in(Mode::PerCall));
+}
+
+/// What nobody asks for is counted from the first on, and nothing of it is missing.
+pub(super) fn asked_for() {
+    let directory = directory();
+    let root = name(&directory);
+    let mut probe = Probe::load(Options::default()).unwrap();
+    probe.ask_for(|operation| operation == "read").unwrap();
+    let watched = watch_by(probe, "files", &[&root]);
+    check_whole(&watched);
+    assert!(watched.named("write").is_empty());
+    assert!(!watched.named("read").is_empty());
+    let path = format!("{root}/a");
+    let created = watched
+        .named("openat")
+        .into_iter()
+        .find(|open| open.argument("name") == path)
+        .unwrap();
+    let fd = created.result.unwrap() as i32;
+    let told = watched.moved_on(created);
+    assert_eq!(told, sum((0, 0), (5, 50), fd));
 }
 
 pub(super) fn floor() {

@@ -10,8 +10,8 @@ mod uring;
 use crate::watch::{Sum, Watched};
 
 use capture::{
-    closes, collector, doctor, flood, floor, latency, lost, old_entry, older, per_call, privileges,
-    two_at_once,
+    asked_for, closes, collector, doctor, every_call, flood, floor, latency, lost, old_entry,
+    older, per_call, privileges, two_at_once,
 };
 use files::{chroot, descriptors, files, mounts, raced, special};
 use network::{messages, names, tcp, udp, unix};
@@ -53,6 +53,8 @@ pub const ALL: &[Check] = &[
     ("uring_files", uring_files),
     ("uring_sockets", uring_sockets),
     ("per_call", per_call),
+    ("every_call", every_call),
+    ("asked_for", asked_for),
     ("floor", floor),
     ("two_at_once", two_at_once),
     ("collector", collector),
