@@ -15,6 +15,8 @@
 #include "../lib/identity.h"
 #include "../lib/flow.h"
 
+#include "arguments.bpf.h"
+#include "message.bpf.h"
 #include "call.bpf.h"
 #include "process.bpf.h"
 #include "network.bpf.h"
