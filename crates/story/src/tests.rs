@@ -106,6 +106,18 @@ fn steps_are_repeated_together() {
 }
 
 #[test]
+fn results_that_no_kernel_gives_are_told_as_they_are() {
+    let lines = told(&format!(
+        "{WEB}
+- unlink: {{pid: 100, path: /a, result: -9223372036854775808}}
+- unlink: {{pid: 100, path: /a, result: -ENOENT}}
+"
+    ));
+    assert!(lines[0].contains("res=-9223372036854775808 "), "{lines:#?}");
+    assert!(lines[1].contains("res=-2(ENOENT) "), "{lines:#?}");
+}
+
+#[test]
 fn any_call_of_the_table_can_be_told() {
     let lines = told(&format!(
         "{WEB}

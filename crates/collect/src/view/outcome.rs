@@ -4,14 +4,14 @@ use sysflow_event::raw::{Category, RawValue};
 use sysflow_field::Value;
 
 use super::EventView;
-use super::render::{error_name, number};
+use super::render::{error_of, number};
 use crate::state::descriptor::Kind;
 
 event_fields! {
     EVT_RES = "evt.res": Text, "SUCCESS, or the name of the error."
         => text |v, out| {
             let result = v.result()?;
-            match i32::try_from(-result).ok().filter(|_| result < 0).and_then(error_name) {
+            match error_of(result) {
                 Some(name) => out.extend_from_slice(name.as_bytes()),
                 None if result < 0 => Value::Int(result).with_text(|text| out.extend_from_slice(text)),
                 None => out.extend_from_slice(b"SUCCESS"),

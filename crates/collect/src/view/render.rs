@@ -58,16 +58,21 @@ fn write_number(number: u64, base: Base, out: &mut Vec<u8>) {
 }
 
 pub(super) fn write_error(result: i64, out: &mut Vec<u8>) -> bool {
-    let name = i32::try_from(-result)
-        .ok()
-        .filter(|_| result < 0)
-        .and_then(error_name);
+    let name = error_of(result);
     out.extend_from_slice(name.unwrap_or_default().as_bytes());
     name.is_some()
 }
 
+/// The name of the error that a call answered with; a capture may hold any number as its result.
+pub(super) fn error_of(result: i64) -> Option<&'static str> {
+    i32::try_from(result.checked_neg()?)
+        .ok()
+        .filter(|number| *number > 0)
+        .and_then(error_name)
+}
+
 /// The name of an error number; some are the kernel's own and never reach a program.
-pub(super) fn error_name(number: i32) -> Option<&'static str> {
+fn error_name(number: i32) -> Option<&'static str> {
     Some(match number {
         512 => "ERESTARTSYS",
         513 => "ERESTARTNOINTR",
