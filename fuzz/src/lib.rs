@@ -1,31 +1,36 @@
 //! What the targets share: looking at everything that a record holds, and records to look at.
 
+mod collecting;
 mod samples;
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
+use sysflow_collect::EventView;
 use sysflow_field::{Arg, FieldId, View};
 use sysflow_record::avro::{Array, Cursor, Datum, Map, Plan};
-use sysflow_record::catalogue::CATALOGUE;
 use sysflow_record::entity::{Limits, Tables};
 use sysflow_record::{NATIVE_VERSION, Record};
 
+pub use collecting::collect_by_both;
 pub use samples::each_record;
 
-/// Records of one input that are looked at in full: the rest would only take time.
+/// Records, and operations, of one input that are looked at in full: the rest would only take time.
 const RECORDS_IN_FULL: usize = 512;
+const EVENTS_IN_FULL: usize = 64;
 
 /// Memory for each table of entities, in bytes.
 const TABLE_BYTES: usize = 1 << 20;
 
-/// Looks at the records of one input.
+/// Looks at the records and the operations of one input.
 pub struct Walk {
     tables: Tables,
     native: Plan,
     arguments: [Arg; 4],
     encoded: Vec<u8>,
+    shown: Vec<u8>,
     records: usize,
+    events: usize,
 }
 
 impl Default for Walk {
@@ -45,7 +50,9 @@ impl Default for Walk {
                 Arg::Key("PATH".into()),
             ],
             encoded: Vec::new(),
+            shown: Vec::new(),
             records: 0,
+            events: 0,
         }
     }
 }
@@ -67,19 +74,23 @@ impl Walk {
         let joined = self.tables.join_all(record);
         black_box(joined.lineage().count());
         black_box((joined.kind(), joined.operations()));
-        for index in 0..CATALOGUE.fields.len() {
-            let field = FieldId(u16::try_from(index).expect("the catalogue is small"));
-            for argument in &self.arguments {
-                joined.visit(field, argument, |value| {
-                    black_box(&value);
-                    ControlFlow::Continue(())
-                });
-                joined.answer(field, argument, |value| {
-                    black_box(&value);
-                    ControlFlow::Break(())
-                });
-            }
+        ask_for_all(&joined, &self.arguments, |field, argument| {
+            joined.answer(field, argument, |value| {
+                black_box(&value);
+                ControlFlow::Break(())
+            });
+        });
+    }
+
+    /// Shows an operation as a line and asks it for every field of its catalogue.
+    pub fn event(&mut self, view: &EventView<'_>) {
+        self.events += 1;
+        if self.events > EVENTS_IN_FULL {
+            return;
         }
+        self.shown.clear();
+        sysflow_collect::view::line(view, &mut self.shown);
+        ask_for_all(view, &self.arguments, |_, _| {});
     }
 
     fn encode_again(&mut self, record: &Record<'_>) {
@@ -89,6 +100,19 @@ impl Walk {
         let again = self.native.read(&mut cursor);
         assert_eq!(again.as_ref(), Ok(&Some(*record)));
         assert!(cursor.is_empty());
+    }
+}
+
+fn ask_for_all<V: View>(view: &V, arguments: &[Arg], mut also: impl FnMut(FieldId, &Arg)) {
+    for index in 0..V::catalogue().fields.len() {
+        let field = FieldId(u16::try_from(index).expect("catalogues are small"));
+        for argument in arguments {
+            view.visit(field, argument, |value| {
+                black_box(&value);
+                ControlFlow::Continue(())
+            });
+            also(field, argument);
+        }
     }
 }
 

@@ -62,9 +62,12 @@ mod upgrade;
 
 #[cfg(test)]
 mod capture_tests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 #[cfg(test)]
 mod property_tests;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "tests need more of it"))]
 mod testing;
 
 pub use argument::{Argument, Arguments, Polled};

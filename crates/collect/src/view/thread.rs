@@ -96,6 +96,7 @@ fn write_capabilities(set: Option<u64>, out: &mut Vec<u8>) {
 impl EventView<'_> {
     fn memory(&self, kib: Option<u64>, unit: u64) -> Option<Value<'static>> {
         let of_process = if self.thread?.is_main() { kib } else { None };
-        Some(Value::Int((of_process.unwrap_or_default() * unit) as i64))
+        let amount = of_process.unwrap_or_default().saturating_mul(unit);
+        Some(Value::Int(i64::try_from(amount).unwrap_or(i64::MAX)))
     }
 }

@@ -63,7 +63,9 @@ where
         emit.value(Value::Text(b"SUCCESS"));
         return;
     }
-    let number = result.checked_neg().and_then(|number| i32::try_from(number).ok());
+    let number = result
+        .checked_neg()
+        .and_then(|number| i32::try_from(number).ok());
     match number.and_then(errno::name) {
         Some(name) => emit.value(Value::Text(name.as_bytes())),
         None => emit.value(Value::Int(result)),
