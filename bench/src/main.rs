@@ -1,14 +1,14 @@
 //! Measures how fast recordings are read, joined, judged and written, on one core, from memory.
 //!
 //! ```text
-//! cargo run --release -p sysflow-bench -- [--rules PATH]… [--filler N] RECORDING…
+//! cargo run --release -p sysflow-bench -- [--rules PATH]… [--filler N] [--only TASK] RECORDING…
 //! cargo run --release -p sysflow-bench -- --rules PATH… CAPTURE.scap
 //! ```
 //!
 //! Each task runs over all recordings again and again; the fastest pass counts, as every disturbance only
 //! makes a pass slower. The result is one JSON object, for `bench/compare.py` and for people with `jq`.
 //!
-//! `--filler` adds so many rules that never match. Captures of system calls are read from the disk, turned into
+//! `--only` leaves out the other tasks, for a profiler. `--filler` adds so many rules that never match. Captures of system calls are read from the disk, turned into
 //! records, and judged; all of their rules are asked of single operations where these can answer them.
 
 mod captures;
@@ -34,13 +34,15 @@ const PASSES: usize = 10;
 const LEAST: Duration = Duration::from_millis(1500);
 
 fn main() -> Result<()> {
-    let (mut rules, mut paths, mut filler) = (Vec::new(), Vec::new(), 0);
+    let (mut rules, mut paths, mut filler, mut only) = (Vec::new(), Vec::new(), 0, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--rules" {
             rules.push(PathBuf::from(
                 arguments.next().context("--rules needs a path")?,
             ));
+        } else if argument == "--only" {
+            only = Some(arguments.next().context("--only needs a task")?);
         } else if argument == "--filler" {
             filler = arguments
                 .next()
@@ -60,20 +62,26 @@ fn main() -> Result<()> {
     let recordings: Vec<Vec<u8>> = paths.iter().map(read).collect::<Result<_>>()?;
     anyhow::ensure!(!recordings.is_empty(), "name at least one recording");
 
+    let is_wanted = |task: &str| only.as_deref().is_none_or(|only| only == task);
     let counts = count(&recordings)?;
     let blocks = compressed_blocks(&recordings)?;
-    let mut tasks = vec![
-        ("inflate", fastest(|| inflate(&blocks))?),
-        ("decode", fastest(|| decode(&recordings))?),
-        ("join", fastest(|| join(&recordings, |_| ()))?),
-    ];
+    let mut tasks = Vec::new();
+    let mut measure = |name, pass: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+        if is_wanted(name) {
+            tasks.push((name, fastest(pass)?));
+        }
+        Ok(())
+    };
+    measure("inflate", &mut || inflate(&blocks))?;
+    measure("decode", &mut || decode(&recordings))?;
+    measure("join", &mut || join(&recordings, |_| ()))?;
     for (name, layout) in [
         ("flat_json", json_output::Layout::Flat),
         ("nested_json", json_output::Layout::Nested),
     ] {
         let mut encoder = json_output::Encoder::new(&columns::classic(), layout);
         let mut out = Vec::new();
-        let time = fastest(|| {
+        measure(name, &mut || {
             join(&recordings, |joined| {
                 encoder.write(joined, &mut out);
                 if out.len() > 1 << 18 {
@@ -82,14 +90,13 @@ fn main() -> Result<()> {
                 }
             })
         })?;
-        tasks.push((name, time));
     }
     if !rules.is_empty() {
         for (task, filler) in [("rules", 0), ("rules_with_filler", filler)] {
             let files = with_filler(&rules, filler)?;
             let (set, problems) = RecordRules::load(files, &LoadOptions::default());
             eprintln!("{} rules, {} errors", set.rules().len(), problems.errors());
-            tasks.push((task, fastest(|| judge(&recordings, &set))?));
+            measure(task, &mut || judge(&recordings, &set))?;
         }
     }
     let tasks: serde_json::Map<String, serde_json::Value> = tasks

@@ -166,6 +166,8 @@ pub struct Catalogue {
     pub aliases: &'static [Alias],
     /// Names that users know from elsewhere and that this source cannot answer.
     pub foreign: &'static [Foreign],
+    /// The source whose other fields users may expect here.
+    pub elsewhere: Option<Elsewhere>,
     /// The kinds of observation, as [`Role::Kind`] fields spell them.
     pub kinds: &'static [&'static str],
     /// The operations, as [`Role::Operation`] fields spell them, with the bits that they stand for.
@@ -178,6 +180,15 @@ pub struct Catalogue {
     pub default_prefix: &'static str,
     /// What the argument of a field that needs one decides.
     pub keys: Keys,
+}
+
+/// Another source, none of whose fields can be answered unless they are declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Elsewhere {
+    /// Its fields.
+    pub catalogue: &'static Catalogue,
+    /// Why they cannot be answered here.
+    pub reason: &'static str,
 }
 
 /// What depends on the argument of a field that [needs one](Argument::Key).
@@ -276,14 +287,8 @@ impl Catalogue {
         {
             return resolved;
         }
-        match self
-            .foreign
-            .iter()
-            .find(|foreign| is_name_or_part(foreign.name, name))
-        {
-            Some(foreign) => Err(Unresolved::Foreign {
-                reason: foreign.reason,
-            }),
+        match self.reason_against(name, text) {
+            Some(reason) => Err(Unresolved::Foreign { reason }),
             None => Err(Unresolved::Unknown {
                 suggestions: if suggests {
                     self.suggest(name)
@@ -292,6 +297,16 @@ impl Catalogue {
                 },
             }),
         }
+    }
+
+    /// Why this source cannot answer a name that users know.
+    fn reason_against(&self, name: &str, text: &str) -> Option<&'static str> {
+        let mut foreign = self.foreign.iter();
+        let own = foreign.find(|foreign| is_name_or_part(foreign.name, name));
+        own.map(|foreign| foreign.reason).or_else(|| {
+            let elsewhere = self.elsewhere.as_ref()?;
+            elsewhere.catalogue.known(text).map(|_| elsewhere.reason)
+        })
     }
 
     /// Whether `word` is meant as a field: something that [`resolve`](Self::resolve) finds, or a dotted
@@ -444,6 +459,7 @@ mod tests {
             name: "proc.exe",
             target: "sf.proc.exe",
         }],
+        elsewhere: None,
         foreign: &[Foreign {
             name: "proc.loginuid",
             reason: "is not recorded",

@@ -23,8 +23,8 @@ mod value;
 mod view;
 
 pub use catalogue::{
-    Absence, Alias, Argument, Catalogue, Field, Foreign, Keys, KindSet, Limits, Resolved, Role,
-    Unresolved,
+    Absence, Alias, Argument, Catalogue, Elsewhere, Field, Foreign, Keys, KindSet, Limits,
+    Resolved, Role, Unresolved,
 };
 pub use shown::Shown;
 pub use value::{Fraction, Type, Value};

@@ -97,10 +97,14 @@ impl Evaluator {
                 Ask::Values(lookup) => {
                     self.kept.resize(self.candidates.len(), 0);
                     let kept = &mut self.kept;
-                    visit(view, &lookup.question, |value| {
-                        lookup.find(value, kept);
-                        ControlFlow::Continue(())
-                    });
+                    visit::<V, &mut dyn FnMut(&Value<'_>) -> ControlFlow<()>>(
+                        view,
+                        &lookup.question,
+                        &mut |value| {
+                            lookup.find(value, kept);
+                            ControlFlow::Continue(())
+                        },
+                    );
                     let kept = &mut self.kept;
                     step.rules.remove_others_from(&mut self.candidates, kept);
                 }

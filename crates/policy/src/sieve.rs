@@ -30,8 +30,10 @@ pub(crate) const LEAST_RULES: u32 = 2;
 /// So many sets of values must be wanted of a field for a lookup to be better than asking for each.
 const LEAST_SETS: usize = 3;
 
-/// What a node may cost: what costs more is left to the rules, which ask for what is cheap before.
+/// What a node may cost, in all or for each rule that needs it: what costs more is left to the rules, which ask
+/// for what is cheap before.
 const MOST_COST: u32 = 20;
+const MOST_COST_OF_EACH: u32 = 4;
 
 /// What looking a value up costs, in the same measure.
 const LOOKUP_COST: u32 = 3;
@@ -213,7 +215,8 @@ fn covered(needed: &BTreeMap<NodeId, Vec<u32>>, builder: &Builder) -> HashSet<No
 }
 
 fn is_shared_and_cheap(node: NodeId, rules: &[u32], builder: &Builder) -> bool {
-    rules.len() >= LEAST_RULES as usize && builder.cost(node) <= MOST_COST
+    let most = MOST_COST.max(MOST_COST_OF_EACH.saturating_mul(rules.len() as u32));
+    rules.len() >= LEAST_RULES as usize && builder.cost(node) <= most
 }
 
 /// The steps that are worth taking for a set of rules: those first that leave out the most for what they cost.

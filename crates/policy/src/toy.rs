@@ -126,6 +126,7 @@ static CATALOGUE: Catalogue = Catalogue {
             target: "proc.ports",
         },
     ],
+    elsewhere: None,
     foreign: &[Foreign {
         name: "proc.loginuid",
         reason: "is not recorded",

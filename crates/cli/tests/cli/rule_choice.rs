@@ -46,7 +46,7 @@ fn a_rule_that_no_view_answers_tells_what_each_lacks() {
     for part in [
         "neither records nor operations tell all that the rule `torn` asks for",
         "on records: cannot run on this source: field `evt.cpu`",
-        "on events: there is no field `sf.flow.wbytes`",
+        "on events: cannot run on this source: field `sf.flow.wbytes` belongs to records, which",
         "0 of 1 rules load",
     ] {
         assert!(told.contains(part), "not told: {part}\n{told}");

@@ -40,7 +40,7 @@ use std::ops::ControlFlow;
 
 use sysflow_event::raw::{Category, RawArguments, RawValue};
 use sysflow_event::{Event, Fd};
-use sysflow_field::{Arg, Catalogue, Field, FieldId, Keys, Value, View};
+use sysflow_field::{Arg, Catalogue, Elsewhere, Field, FieldId, Keys, Value, View};
 
 pub use line::{arguments, line};
 
@@ -158,6 +158,10 @@ pub static CATALOGUE: Catalogue = Catalogue {
     fields: &FIELDS,
     aliases: names::ALIASES,
     foreign: names::FOREIGN,
+    elsewhere: Some(Elsewhere {
+        catalogue: &sysflow_record::catalogue::CATALOGUE,
+        reason: "belongs to records, which sum up many operations",
+    }),
     kinds: names::KINDS,
     operations: operations::ALL,
     other_operations: Some(operations::OTHERS),

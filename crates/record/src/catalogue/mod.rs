@@ -51,6 +51,7 @@ pub static CATALOGUE: Catalogue = Catalogue {
     fields: &FIELDS,
     aliases: names::ALIASES,
     foreign: FOREIGN,
+    elsewhere: None,
     kinds: &Kind::CODES,
     operations: names::OPERATIONS,
     other_operations: None,
