@@ -138,4 +138,29 @@ proptest! {
             }
         }
     }
+
+    /// Rules that count have one step each, in their order.
+    #[test]
+    fn an_index_loses_no_step(
+        macros in macros(),
+        rules in proptest::collection::vec(needing(), 1..90),
+        toys in proptest::collection::vec(toy(), 1..12),
+    ) {
+        let text = rule_file(&macros, &rules, None).replace(
+            "  output: o\n",
+            "  output: o\n  threshold: {count: 1000, within: 1h}\n",
+        );
+        let set = load(&text, Dialect::Falco);
+        prop_assert!(set.is_stateful(), "{text}");
+        let mut evaluator = Evaluator::new();
+        for toy in &toys {
+            let mut taken = Vec::new();
+            evaluator.steps(&set, toy, |step| taken.push(step.0));
+            let all = 0..set.rules().len() as u32;
+            let wanted: Vec<u32> = all
+                .filter(|id| evaluator.alone(&set, crate::RuleId(*id), toy) == Some(true))
+                .collect();
+            prop_assert_eq!(taken, wanted, "{}\n{:?}", text, toy);
+        }
+    }
 }
