@@ -33,6 +33,15 @@ enum Name {
     Known(Text, Ends),
 }
 
+/// Whether a descriptor has a name, and another one than before.
+fn has_new_name(now: &Descriptor, before: &Name) -> bool {
+    match before {
+        Name::Kept => false,
+        Name::Known(path, ends) if *path == now.path && *ends == now.ends => false,
+        _ => !now.path.is_empty() || now.ends != Ends::NOWHERE,
+    }
+}
+
 impl<S: RecordSink> Collector<S> {
     /// Takes an event and shows it, unless it only tells that a system call begins.
     pub(super) fn take_and_show(&mut self, event: &Event<'_>, arguments: &dyn RawArguments) {
@@ -51,8 +60,13 @@ impl<S: RecordSink> Collector<S> {
         if is_shown {
             self.learn_names(event);
             self.note_details(event, arguments);
-            let is_name_changed = match (fd, before) {
-                (Some(fd), Some(before)) => self.has_new_name(event.tid, fd, &before),
+            let thread = self.threads.get(event.tid);
+            let descriptor = fd.and_then(|fd| {
+                let fd = Fd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+                self.threads.descriptors_of_thread(thread?)?.get(fd)
+            });
+            let is_name_changed = match (descriptor, before) {
+                (Some(descriptor), Some(before)) => has_new_name(descriptor, &before),
                 _ => false,
             };
             if self.shown.first == 0 {
@@ -71,9 +85,10 @@ impl<S: RecordSink> Collector<S> {
                 since: self.shown,
                 tables: &self.tables,
                 host_name: &self.host_name,
-                thread: self.threads.get(event.tid),
+                thread,
                 fd,
                 is_name_changed,
+                descriptor,
             };
             self.sink.event(&view);
             self.shown.previous = event.ts;
@@ -139,14 +154,25 @@ impl<S: RecordSink> Collector<S> {
         self.threads.descriptors(tid)?.get(fd)
     }
 
-    /// Whether a descriptor has a name, and another one than before.
-    fn has_new_name(&self, tid: i64, fd: i64, before: &Name) -> bool {
-        let is_new = |now: &Descriptor| match before {
-            Name::Kept => false,
-            Name::Known(path, ends) if *path == now.path && *ends == now.ends => false,
-            _ => !now.path.is_empty() || now.ends != Ends::NOWHERE,
+    /// Makes room for what views ask of a thread. A new one starts as its process, a new process as its parent.
+    fn begin_details(&mut self, tid: i64) {
+        let Some(thread) = self
+            .threads
+            .get(tid)
+            .filter(|thread| thread.details.is_none())
+        else {
+            return;
         };
-        *before != Name::Kept && self.descriptor(tid, fd).is_some_and(is_new)
+        let source = if thread.is_main() {
+            thread.parent
+        } else {
+            thread.pid
+        };
+        let source = self.threads.get(source);
+        let inherited = source.and_then(|source| source.details.clone());
+        if let Some(thread) = self.threads.get_mut(tid) {
+            thread.details = Some(inherited.unwrap_or_default());
+        }
     }
 
     /// Keeps what nothing but views ask for.
@@ -162,31 +188,7 @@ impl<S: RecordSink> Collector<S> {
         {
             descriptor.raw_path = Some(Arc::from(path));
         }
-        let Some(thread) = self.threads.get(event.tid) else {
-            return;
-        };
-        if thread.details.is_none() {
-            // A new thread starts as its process, a new process as its parent.
-            let source = if thread.is_main() {
-                thread.parent
-            } else {
-                thread.pid
-            };
-            let inherited = self
-                .threads
-                .get(source)
-                .and_then(|source| source.details.clone());
-            if let Some(thread) = self.threads.get_mut(event.tid) {
-                thread.details = Some(inherited.unwrap_or_default());
-            }
-        }
-        let Some(details) = self
-            .threads
-            .get_mut(event.tid)
-            .and_then(|thread| thread.details.as_mut())
-        else {
-            return;
-        };
+        self.begin_details(event.tid);
         // No others tell what is looked for. A clone tells of its caller in passing; what both use is told by what
         // they do next.
         let category = arguments.class().category;
@@ -197,7 +199,11 @@ impl<S: RecordSink> Collector<S> {
         if !tells || matches!(event.operation, Operation::Clone(_)) {
             return;
         }
-        let Details { usage, cgroups } = &mut **details;
+        let thread = self.threads.get_mut(event.tid);
+        let Some(details) = thread.and_then(|thread| thread.details.as_deref_mut()) else {
+            return;
+        };
+        let Details { usage, cgroups } = details;
         for index in 0..arguments.count() {
             let number = match arguments.value(index) {
                 RawValue::Signed(number, _) | RawValue::Process(number) => number,

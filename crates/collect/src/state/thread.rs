@@ -192,7 +192,12 @@ impl Threads {
     /// The thread that stands for a thread's process: the main thread, else itself.
     #[inline]
     pub(crate) fn leader_of(&self, tid: i64) -> Option<&Thread> {
-        let thread = self.get(tid)?;
+        self.leader_of_thread(self.get(tid)?)
+    }
+
+    /// The same for a thread that was found.
+    #[inline]
+    pub(crate) fn leader_of_thread<'t>(&'t self, thread: &'t Thread) -> Option<&'t Thread> {
         if thread.is_main() {
             return Some(thread);
         }
@@ -212,7 +217,15 @@ impl Threads {
     /// The table that holds the descriptors of a thread.
     #[inline]
     pub(crate) fn descriptors(&self, tid: i64) -> Option<&DescriptorTable> {
-        let thread = self.get(tid)?;
+        self.descriptors_of_thread(self.get(tid)?)
+    }
+
+    /// The same for a thread that was found.
+    #[inline]
+    pub(crate) fn descriptors_of_thread<'t>(
+        &'t self,
+        thread: &'t Thread,
+    ) -> Option<&'t DescriptorTable> {
         if thread.is_main() || !thread.shares_descriptors() {
             return Some(&thread.descriptors);
         }

@@ -72,6 +72,8 @@ pub struct EventView<'a> {
     pub(crate) thread: Option<&'a Thread>,
     pub(crate) fd: Option<i64>,
     pub(crate) is_name_changed: bool,
+    /// The descriptor `fd`, which many fields ask for.
+    pub(crate) descriptor: Option<&'a Descriptor>,
 }
 
 impl fmt::Debug for EventView<'_> {
@@ -196,17 +198,17 @@ impl<'a> EventView<'a> {
 
     /// The main thread of the thread's process, else the thread.
     fn main(&self) -> Option<&'a Thread> {
-        self.threads.leader_of(self.thread?.tid)
+        self.threads.leader_of_thread(self.thread?)
     }
 
-    fn descriptor(&self) -> Option<&'a Descriptor> {
-        self.descriptor_at(self.fd?)
+    const fn descriptor(&self) -> Option<&'a Descriptor> {
+        self.descriptor
     }
 
     /// A descriptor of the process by its number.
     fn descriptor_at(&self, fd: i64) -> Option<&'a Descriptor> {
         let fd = Fd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-        self.threads.descriptors(self.event.tid)?.get(fd)
+        self.threads.descriptors_of_thread(self.thread?)?.get(fd)
     }
 
     /// What the operation is about; reads and writes are about what their descriptor is.
