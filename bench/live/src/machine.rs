@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use libbpf_rs::ProgramType;
-use libbpf_rs::query::ProgInfoIter;
+use libbpf_rs::query::{ProgInfoIter, ProgramInfo};
 use serde_json::{Value, json};
 
 /// For how long the programs of others are waited for before a run.
@@ -22,27 +22,36 @@ pub(crate) fn load() -> f64 {
 
 /// Programs in the kernel that look at what is done, and therefore cost what is measured. They are not ours while
 /// nothing is attached.
-fn tracing_programs() -> usize {
-    ProgInfoIter::default()
-        .filter(|program| {
-            matches!(
-                program.ty,
-                ProgramType::Tracing
-                    | ProgramType::RawTracepoint
-                    | ProgramType::RawTracepointWritable
-                    | ProgramType::Tracepoint
-                    | ProgramType::Kprobe
-                    | ProgramType::Lsm
-            )
+fn tracing_programs() -> impl Iterator<Item = ProgramInfo> {
+    ProgInfoIter::default().filter(|program| {
+        matches!(
+            program.ty,
+            ProgramType::Tracing
+                | ProgramType::RawTracepoint
+                | ProgramType::RawTracepointWritable
+                | ProgramType::Tracepoint
+                | ProgramType::Kprobe
+                | ProgramType::Lsm
+        )
+    })
+}
+
+/// How often these programs have run, and for how long, ns, if the kernel measures that: for watchers that have
+/// given up the right to ask.
+pub(crate) fn run_times() -> Vec<(String, u64, u64)> {
+    tracing_programs()
+        .map(|program| {
+            let name = program.name.to_string_lossy().into_owned();
+            (name, program.run_cnt, program.run_time_ns)
         })
-        .count()
+        .collect()
 }
 
 /// Waits for a while until no program of others is there. How many there are in the end.
 pub(crate) fn wait_for_quiet(patience: Duration) -> usize {
     let begun = Instant::now();
     loop {
-        let others = tracing_programs();
+        let others = tracing_programs().count();
         if others == 0 || begun.elapsed() > patience {
             return others;
         }

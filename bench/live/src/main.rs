@@ -164,12 +164,19 @@ fn run(work: &Work<'_>, group: &Group, bar: Bar, rules: &str, run_times: bool) -
     let watcher = Watcher::start(bar, rules, run_times)?;
     // Loading keeps the machine busy for a moment longer.
     std::thread::sleep(Duration::from_millis(50));
+    let programs = machine::run_times();
     let before = group.time()?;
     let begun = Instant::now();
     let operations = work.run()?;
     let wall = begun.elapsed();
     let after = group.time()?;
-    let seen = watcher.map(Watcher::finish).transpose()?;
+    let programs = watch::runs_between(&programs, &machine::run_times());
+    let mut seen = watcher.map(Watcher::finish).transpose()?;
+    if let Some(seen) = &mut seen
+        && seen["programs"].as_array().is_none_or(Vec::is_empty)
+    {
+        seen["programs"] = programs;
+    }
     Ok(Sample {
         bar,
         operations,

@@ -187,6 +187,16 @@ fn describe(before: &Moment, after: &Moment, alerts: u64) -> Result<Value> {
     }))
 }
 
+/// What ran between two moments, as a watcher says it.
+pub(crate) fn runs_between(before: &[(String, u64, u64)], after: &[(String, u64, u64)]) -> Value {
+    let ran = after.iter().filter_map(|(name, runs, ns)| {
+        let old = before.iter().find(|old| old.0 == *name)?;
+        let runs = runs - old.1;
+        (runs > 0).then(|| json!({"name": name, "runs": runs, "ns": ns.saturating_sub(old.2)}))
+    });
+    ran.collect()
+}
+
 /// A watcher that runs.
 #[derive(Debug)]
 pub(crate) struct Watcher {
