@@ -8,8 +8,9 @@
 //! Each task runs over all recordings again and again; the fastest pass counts, as every disturbance only
 //! makes a pass slower. The result is one JSON object, for `bench/compare.py` and for people with `jq`.
 //!
-//! `--only` leaves out the other tasks, for a profiler. `--filler` adds so many rules that never match. Captures of system calls are read from the disk, turned into
-//! records, and judged; all of their rules are asked of single operations where these can answer them.
+//! `--only` leaves out the other tasks of recordings, for a profiler. `--filler` adds so many rules that never match.
+//! Captures of system calls are read from the disk, turned into records, and judged; all of their rules are asked of
+//! single operations where these can answer them.
 
 mod captures;
 

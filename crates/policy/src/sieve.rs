@@ -30,9 +30,11 @@ pub(crate) const LEAST_RULES: u32 = 2;
 /// So many sets of values must be wanted of a field for a lookup to be better than asking for each.
 const LEAST_SETS: usize = 3;
 
-/// What a node may cost, in all or for each rule that needs it: what costs more is left to the rules, which ask
-/// for what is cheap before.
+/// What a node may cost, however few rules need it: what costs more is left to the rules, which ask for what is
+/// cheap before.
 const MOST_COST: u32 = 20;
+
+/// What it may cost for each rule that needs it: it saves each of them a question or two.
 const MOST_COST_OF_EACH: u32 = 4;
 
 /// What looking a value up costs, in the same measure.

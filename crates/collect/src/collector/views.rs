@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sysflow_event::network::{Direction, Protocol};
 use sysflow_event::raw::{Category, Origin, RawArguments, RawValue};
-use sysflow_event::{Event, Fd, Operation, Phase};
+use sysflow_event::{Event, Operation, Phase};
 
 use super::Collector;
 use crate::sink::RecordSink;
@@ -61,10 +61,7 @@ impl<S: RecordSink> Collector<S> {
             self.learn_names(event);
             self.note_details(event, arguments);
             let thread = self.threads.get(event.tid);
-            let descriptor = fd.and_then(|fd| {
-                let fd = Fd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-                self.threads.descriptors_of_thread(thread?)?.get(fd)
-            });
+            let descriptor = fd.and_then(|fd| self.threads.descriptor_of_thread(thread?, fd));
             let is_name_changed = match (descriptor, before) {
                 (Some(descriptor), Some(before)) => has_new_name(descriptor, &before),
                 _ => false,
@@ -150,8 +147,8 @@ impl<S: RecordSink> Collector<S> {
     }
 
     fn descriptor(&self, tid: i64, fd: i64) -> Option<&Descriptor> {
-        let fd = Fd::try_from(fd).ok()?;
-        self.threads.descriptors(tid)?.get(fd)
+        self.threads
+            .descriptor_of_thread(self.threads.get(tid)?, fd)
     }
 
     /// Makes room for what views ask of a thread. A new one starts as its process, a new process as its parent.

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use sysflow_event::Fd;
 use sysflow_event::flags::clone;
 use sysflow_event::identity::Capabilities;
 use sysflow_event::snapshot::Usage;
 
-use super::descriptor::DescriptorTable;
+use super::descriptor::{Descriptor, DescriptorTable};
 use crate::tables::containers::ContainerRef;
 use crate::text::{Text, empty};
 
@@ -230,6 +231,17 @@ impl Threads {
             return Some(&thread.descriptors);
         }
         self.get(thread.pid).map(|main| &main.descriptors)
+    }
+
+    /// A descriptor of a thread that was found, by the number that a system call gave.
+    #[inline]
+    pub(crate) fn descriptor_of_thread<'t>(
+        &'t self,
+        thread: &'t Thread,
+        fd: i64,
+    ) -> Option<&'t Descriptor> {
+        let fd = Fd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        self.descriptors_of_thread(thread)?.get(fd)
     }
 
     #[inline]

@@ -38,8 +38,8 @@ mod time;
 use std::fmt;
 use std::ops::ControlFlow;
 
+use sysflow_event::Event;
 use sysflow_event::raw::{Category, RawArguments, RawValue};
-use sysflow_event::{Event, Fd};
 use sysflow_field::{Arg, Catalogue, Elsewhere, Field, FieldId, Keys, Value, View};
 
 pub use line::{arguments, line};
@@ -207,8 +207,7 @@ impl<'a> EventView<'a> {
 
     /// A descriptor of the process by its number.
     fn descriptor_at(&self, fd: i64) -> Option<&'a Descriptor> {
-        let fd = Fd::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-        self.threads.descriptors_of_thread(self.thread?)?.get(fd)
+        self.threads.descriptor_of_thread(self.thread?, fd)
     }
 
     /// What the operation is about; reads and writes are about what their descriptor is.

@@ -176,6 +176,6 @@ impl<'a> EventView<'a> {
     }
 
     fn standard(&self, fd: i32) -> Option<&'a Descriptor> {
-        self.threads.descriptors(self.thread?.tid)?.get(fd)
+        self.threads.descriptor_of_thread(self.thread?, fd.into())
     }
 }
