@@ -292,9 +292,11 @@ fn a_consumer_at_a_socket_is_told_all_and_may_come_late() {
     let directory = scratch();
     let socket = directory.path().join("socket");
     let marker = directory.path().join("marker");
-    // Nobody listens yet: what happens meanwhile is lost and counted.
-    let watching = Watching::start(&["record", "--socket", socket.to_str().unwrap()]);
+    // Nobody listens yet: what happens meanwhile is lost and counted. A slow machine comes to send nothing before
+    // somebody listens unless it is waited for.
+    let mut watching = Watching::start(&["record", "--socket", socket.to_str().unwrap()]);
     shell("/bin/true");
+    watching.wait_for_message("was not delivered");
     let options = ReceiveOptions {
         timeout: Some(Duration::from_secs(30)),
         ..ReceiveOptions::default()
