@@ -225,7 +225,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	u64 start_boottime;
 	unsigned long min_flt, maj_flt;
-	const struct cred *cred;
+	struct cred *cred;
 	char comm[16];
 	struct fs_struct *fs;
 	struct files_struct *files;

@@ -25,6 +25,7 @@ __attribute__((noinline)) int end_flow(u32 pid, u32 fd)
 	struct sf_flow_key key = { .pid = pid, .fd = fd };
 	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
 	struct flow_record *record;
+	u64 sequence;
 
 	if (!flow)
 		return 0;
@@ -35,11 +36,13 @@ __attribute__((noinline)) int end_flow(u32 pid, u32 fd)
 		bpf_map_delete_elem(&flows, &key);
 		return 0;
 	}
-	fill_header(&record->header, SF_KIND_FLOW, SF_NO_CALL, 0);
+	fill_header(bpf_get_current_task_btf(), &record->header, SF_KIND_FLOW, SF_NO_CALL, 0,
+		    bpf_ktime_get_boot_ns());
 	record->header.pid = pid;
 	record->header.length = sizeof(*record);
 	record->header.lane = SF_LANE_NORMAL;
-	record->header.sequence = next_sequence(SF_LANE_NORMAL);
+	sequence = next_sequence(SF_LANE_NORMAL);
+	record->header.sequence = sequence;
 	record->item.kind = SF_ITEM_COUNTS;
 	record->item.unused = 0;
 	record->item.length = sizeof(record->counts);
@@ -48,28 +51,23 @@ __attribute__((noinline)) int end_flow(u32 pid, u32 fd)
 	if (bpf_map_delete_elem(&flows, &key))
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 	else
-		bpf_ringbuf_submit(record, wakeup(&normal));
+		bpf_ringbuf_submit(record, wakeup(&normal, sequence));
 	return 1;
 }
 
-/* The same as part of the record under construction. Whether it has got one. */
-__attribute__((noinline)) int put_counts(u32 pid, u32 fd)
+/* The same for what was found to be counted there, as part of the record under construction. Whether it has got it. */
+static __always_inline bool put_counts(struct scratch *room, u32 pid, u32 fd, struct sf_flow *flow)
 {
 	struct sf_flow_key key = { .pid = pid, .fd = fd };
-	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
-	struct scratch *room = scratch();
-	struct sf_item *item;
+	struct sf_item *item = open_item(room, SF_ITEM_COUNTS);
 
-	if (!flow || !room)
-		return 0;
-	item = open_item(room, SF_ITEM_COUNTS);
 	if (!item)
-		return 0;
+		return false;
 	*(struct sf_counts *)(item + 1) = flow->counts;
 	if (bpf_map_delete_elem(&flows, &key))
-		return 0;
+		return false;
 	close_item(room, item, sizeof(flow->counts));
-	return 1;
+	return true;
 }
 
 struct sweep {
@@ -84,7 +82,7 @@ static long sweep_one(u32 step, struct sweep *sweep)
 	struct sf_flow_key key = { .pid = sweep->pid, .fd = sweep->first + step };
 	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
 
-	if (flow && (!sweep->only_closed || flow->file != (u64)file_of(key.fd)))
+	if (flow && (!sweep->only_closed || flow->file != (u64)file_in(bpf_get_current_task_btf(), key.fd)))
 		end_flow(key.pid, key.fd);
 	return 0;
 }
@@ -102,7 +100,7 @@ __attribute__((noinline)) int end_flows(u32 first, u32 last, u32 only_closed)
 		return 0;
 	if (last > *top)
 		last = *top;
-	most = BPF_CORE_READ(files, fdt, max_fds);
+	most = FOLLOW(files, fdt, max_fds);
 	if (last >= most)
 		last = most - 1;
 	if (first > last)
@@ -129,10 +127,10 @@ static __always_inline void read_local(struct file *file, struct sf_peer *out)
 	struct sock *sock = sock_of(file);
 	u32 address;
 
-	out->family = BPF_CORE_READ(sock, __sk_common.skc_family);
-	out->port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_num));
+	out->family = FOLLOW(sock, __sk_common.skc_family);
+	out->port = __builtin_bswap16(FOLLOW(sock, __sk_common.skc_num));
 	if (out->family == AF_INET) {
-		address = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
+		address = FOLLOW(sock, __sk_common.skc_rcv_saddr);
 		__builtin_memcpy(out->address, &address, 4);
 	} else {
 		BPF_CORE_READ_INTO(&out->address, sock, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
@@ -158,10 +156,9 @@ static __always_inline void note_descriptor(u32 pid, u32 fd)
 		*top = fd;
 }
 
-static __always_inline struct sf_flow *begin_flow(struct sf_flow_key *key, struct file *file, u64 now,
-						  struct sf_peer *peer)
+static __always_inline struct sf_flow *begin_flow(struct task_struct *task, struct sf_flow_key *key, struct file *file,
+						  u64 now, struct sf_peer *peer)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow *fresh;
 	u32 zero = 0;
 
@@ -247,7 +244,7 @@ static __always_inline void count_uncounted(void)
 }
 
 /* What is counted on a descriptor; begun where it is not. NULL where there is no room. */
-static __always_inline struct sf_flow *flow_on(struct sf_flow_key *key, struct file *file)
+static __always_inline struct sf_flow *flow_on(struct task_struct *task, struct sf_flow_key *key, struct file *file)
 {
 	struct sf_flow *flow = bpf_map_lookup_elem(&flows, key);
 
@@ -255,16 +252,15 @@ static __always_inline struct sf_flow *flow_on(struct sf_flow_key *key, struct f
 		end_flow(key->pid, key->fd);
 		flow = NULL;
 	}
-	return flow ? flow : begin_flow(key, file, bpf_ktime_get_boot_ns(), NULL);
+	return flow ? flow : begin_flow(task, key, file, bpf_ktime_get_boot_ns(), NULL);
 }
 
 /*
  * Counts operations; none to find out whether the next is. 0, or where it is to be told by a record of its own
  * instead the time of that: behind the end of what the descriptor stood for before.
  */
-__attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u32 first, u64 ops, s64 bytes)
+static __always_inline u64 count_in(struct task_struct *task, u32 fd, u32 direction, u32 first, u64 ops, s64 bytes)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
 	struct file *file = file_in(task, fd);
 	struct sf_flow *flow;
@@ -272,7 +268,7 @@ __attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u32 first, u64 ops
 	/* Closed meanwhile, or never open. */
 	if (!file)
 		return bpf_ktime_get_boot_ns();
-	flow = flow_on(&key, file);
+	flow = flow_on(task, &key, file);
 	if (!flow) {
 		count_uncounted();
 		return bpf_ktime_get_boot_ns();
@@ -281,6 +277,12 @@ __attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u32 first, u64 ops
 		return bpf_ktime_get_boot_ns();
 	add_to(flow, direction, ops, bytes);
 	return 0;
+}
+
+/* The same for the current thread. */
+__attribute__((noinline)) u64 count_on(u32 fd, u32 direction, u32 first, u64 ops, s64 bytes)
+{
+	return count_in(bpf_get_current_task_btf(), fd, direction, first, ops, bytes);
 }
 
 static __always_inline u32 hash_of(struct sf_peer *peer)
@@ -295,9 +297,9 @@ static __always_inline u32 hash_of(struct sf_peer *peer)
 }
 
 /* The same for datagrams, by the peers that they are exchanged with. */
-static __always_inline u64 count_with(int fd, u32 direction, u32 first, u64 ops, s64 bytes, struct sf_peer *peer)
+static __always_inline u64 count_with(struct task_struct *task, int fd, u32 direction, u32 first, u64 ops, s64 bytes,
+				      struct sf_peer *peer)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
 	struct sf_flow_key main = key;
 	struct file *file = file_in(task, fd);
@@ -306,7 +308,7 @@ static __always_inline u64 count_with(int fd, u32 direction, u32 first, u64 ops,
 
 	if (!file)
 		return now;
-	flow = flow_on(&key, file);
+	flow = flow_on(task, &key, file);
 	if (!flow)
 		goto full;
 	parent = flow->counts.id;
@@ -317,7 +319,7 @@ static __always_inline u64 count_with(int fd, u32 direction, u32 first, u64 ops,
 	if (flow && (flow->counts.peers != parent || flow->peer.port != peer->port))
 		return now;
 	if (!flow) {
-		flow = begin_flow(&key, file, now, peer);
+		flow = begin_flow(task, &key, file, now, peer);
 		if (!flow)
 			goto full;
 		flow->counts.peers = parent;
@@ -337,20 +339,12 @@ full:
 	return bpf_ktime_get_boot_ns();
 }
 
-static __always_inline u64 count_to(int fd, u32 direction, u32 first, u64 ops, s64 bytes, struct sf_peer *peer)
-{
-	if (peer->family)
-		return count_with(fd, direction, first, ops, bytes, peer);
-	return count_on(fd, direction, first, ops, bytes);
-}
-
 /* A socket has got another far end: what is told of it may have changed. */
-static __always_inline void follow_connect(int fd)
+static __always_inline void follow_connect(struct task_struct *task, int fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct sf_flow_key key = { .pid = task->tgid, .fd = fd };
 	struct sf_flow *flow = bpf_map_lookup_elem(&flows, &key);
-	struct file *file = file_of(fd);
+	struct file *file = file_in(task, fd);
 
 	if (!flow || !file)
 		return;
@@ -359,8 +353,19 @@ static __always_inline void follow_connect(int fd)
 		__sync_fetch_and_and(&flow->told, ~(u64)flow->always);
 }
 
-/* Whether a process may tell one more normal record. */
-__attribute__((noinline)) int may_tell(u32 pid, u64 now)
+/* Uses up time for a record. Whether there was any left. */
+static __always_inline bool use_up(u64 *until, u64 now)
+{
+	u64 used = *until < now ? now : *until;
+
+	if (used - now > config.event_burst)
+		return false;
+	*until = used + config.event_cost;
+	return true;
+}
+
+/* Whether a process that has no place of its own may tell one more normal record. */
+__attribute__((noinline)) int may_tell_far(u32 pid, u64 now)
 {
 	u64 used, *until;
 
@@ -370,14 +375,23 @@ __attribute__((noinline)) int may_tell(u32 pid, u64 now)
 		bpf_map_update_elem(&budgets, &pid, &used, BPF_ANY);
 		return 1;
 	}
-	used = *until;
-	if (used < now)
-		used = now;
-	if (used - now <= config.event_burst) {
-		*until = used + config.event_cost;
-		return 1;
+	return use_up(until, now);
+}
+
+/* Whether a process may tell one more normal record. */
+static __always_inline bool may_tell(u32 pid, u64 now)
+{
+	u32 place = pid % SF_BUDGETS;
+	struct budget *near = bpf_map_lookup_elem(&near_budgets, &place);
+
+	if (!near)
+		return true;
+	if (near->pid != pid) {
+		if (near->until > now)
+			return may_tell_far(pid, now);
+		near->pid = pid;
 	}
-	return 0;
+	return use_up(&near->until, now);
 }
 
 /* Counts a record that was left out; of one that would have told a descriptor, also which. */

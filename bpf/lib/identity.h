@@ -16,75 +16,67 @@
 #define PIDTYPE_SID 3
 #define RLIMIT_NOFILE 7
 
+static __always_inline struct upid *upid_at(struct pid *pid, u32 level)
+{
+	return (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+}
+
 /* The number of a process in the pid namespace at a depth. */
 static __always_inline u32 number_at(struct pid *pid, u32 level)
 {
-	u32 number = 0;
-
-	if (pid)
-		bpf_probe_read_kernel(&number, sizeof(number),
-				      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-					      level * bpf_core_type_size(struct upid) +
-					      bpf_core_field_offset(struct upid, nr));
-	return number;
+	return pid ? FOLLOW(upid_at(pid, level), nr) : 0;
 }
 
 static __always_inline u64 namespace_start(struct pid *pid, u32 level)
 {
-	struct pid_namespace *space = NULL;
-	struct task_struct *first;
+	struct task_struct *first = FOLLOW(upid_at(pid, level), ns, child_reaper);
 
-	bpf_probe_read_kernel(&space, sizeof(space),
-			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) +
-				      bpf_core_field_offset(struct upid, ns));
-	first = BPF_CORE_READ(space, child_reaper);
-	return first ? BPF_CORE_READ(first, start_boottime) : 0;
+	return first ? FOLLOW(first, start_boottime) : 0;
 }
 
 static __always_inline void read_ids(struct sf_identity *out, struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct pid *group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID]);
-	u32 level = BPF_CORE_READ(pid, level);
+	struct pid *pid = FOLLOW(task, thread_pid);
+	struct signal_struct *signal = FOLLOW(task, signal);
+	struct pid *group = FOLLOW(signal, pids[PIDTYPE_PGID]);
+	u32 level = FOLLOW(pid, level);
 
-	out->pid = BPF_CORE_READ(task, tgid);
-	out->tid = BPF_CORE_READ(task, pid);
-	out->parent = BPF_CORE_READ(task, real_parent, tgid);
-	out->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	out->pid = FOLLOW(task, tgid);
+	out->tid = FOLLOW(task, pid);
+	out->parent = FOLLOW(task, real_parent, tgid);
+	out->start = FOLLOW(task, group_leader, start_boottime);
 	out->namespace_tid = number_at(pid, level);
-	out->namespace_pid = number_at(BPF_CORE_READ(signal, pids[PIDTYPE_TGID]), level);
+	out->namespace_pid = number_at(FOLLOW(signal, pids[PIDTYPE_TGID]), level);
 	out->namespace_start = namespace_start(pid, level);
 	out->group = number_at(group, 0);
 	out->namespace_group = number_at(group, level);
-	out->session = number_at(BPF_CORE_READ(signal, pids[PIDTYPE_SID]), 0);
-	out->descriptor_limit = BPF_CORE_READ(signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	out->session = number_at(FOLLOW(signal, pids[PIDTYPE_SID]), 0);
+	out->descriptor_limit = FOLLOW(signal, rlim[RLIMIT_NOFILE].rlim_cur);
 }
 
 static __always_inline void read_rights(struct sf_identity *out, struct task_struct *task)
 {
-	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct cred *cred = FOLLOW(task, cred);
 
-	out->uid = BPF_CORE_READ(cred, euid.val);
-	out->gid = BPF_CORE_READ(cred, egid.val);
-	bpf_core_read(&out->inheritable, 8, &cred->cap_inheritable);
-	bpf_core_read(&out->permitted, 8, &cred->cap_permitted);
-	bpf_core_read(&out->effective, 8, &cred->cap_effective);
+	out->uid = FOLLOW(cred, euid.val);
+	out->gid = FOLLOW(cred, egid.val);
+	out->inheritable = WORD_AT(&cred->cap_inheritable);
+	out->permitted = WORD_AT(&cred->cap_permitted);
+	out->effective = WORD_AT(&cred->cap_effective);
 	out->login_uid = ~0u;
 	if (bpf_core_field_exists(task->loginuid))
-		out->login_uid = BPF_CORE_READ(task, loginuid.val);
+		out->login_uid = FOLLOW(task, loginuid.val);
 }
 
 static __always_inline u32 terminal_of(struct task_struct *task)
 {
-	struct tty_struct *terminal = BPF_CORE_READ(task, signal, tty);
+	struct tty_struct *terminal = FOLLOW(task, signal, tty);
 	u32 major, minor;
 
 	if (!terminal)
 		return 0;
-	major = BPF_CORE_READ(terminal, driver, major);
-	minor = BPF_CORE_READ(terminal, driver, minor_start) + BPF_CORE_READ(terminal, index);
+	major = FOLLOW(terminal, driver, major);
+	minor = FOLLOW(terminal, driver, minor_start) + FOLLOW(terminal, index);
 	return (minor & 0xff) | major << 8 | (minor & ~0xff) << 12;
 }
 
@@ -94,34 +86,34 @@ static __always_inline u32 shared_with(struct task_struct *task, struct task_str
 	struct nsproxy *own, *others;
 	u32 flags = 0;
 
-	if (BPF_CORE_READ(task, tgid) == BPF_CORE_READ(parent, tgid))
+	if (FOLLOW(task, tgid) == FOLLOW(parent, tgid))
 		flags |= CLONE_THREAD;
-	if (BPF_CORE_READ(task, mm) == BPF_CORE_READ(parent, mm))
+	if (FOLLOW(task, mm) == FOLLOW(parent, mm))
 		flags |= CLONE_VM;
-	if (BPF_CORE_READ(task, files) == BPF_CORE_READ(parent, files))
+	if (FOLLOW(task, files) == FOLLOW(parent, files))
 		flags |= CLONE_FILES;
-	if (BPF_CORE_READ(task, fs) == BPF_CORE_READ(parent, fs))
+	if (FOLLOW(task, fs) == FOLLOW(parent, fs))
 		flags |= CLONE_FS;
-	if (BPF_CORE_READ(task, thread_pid, level) != BPF_CORE_READ(parent, thread_pid, level))
+	if (FOLLOW(task, thread_pid, level) != FOLLOW(parent, thread_pid, level))
 		flags |= CLONE_NEWPID;
-	own = BPF_CORE_READ(task, nsproxy);
-	others = BPF_CORE_READ(parent, nsproxy);
+	own = FOLLOW(task, nsproxy);
+	others = FOLLOW(parent, nsproxy);
 	if (own && others && own != others) {
-		if (BPF_CORE_READ(own, mnt_ns) != BPF_CORE_READ(others, mnt_ns))
+		if (FOLLOW(own, mnt_ns) != FOLLOW(others, mnt_ns))
 			flags |= CLONE_NEWNS;
-		if (BPF_CORE_READ(own, net_ns) != BPF_CORE_READ(others, net_ns))
+		if (FOLLOW(own, net_ns) != FOLLOW(others, net_ns))
 			flags |= CLONE_NEWNET;
 	}
 	return flags;
 }
 
-__attribute__((noinline)) int put_identity(u64 address, u64 compared)
+__attribute__((noinline)) int put_identity(struct scratch *room, u64 address, u64 compared)
 {
 	struct task_struct *task = (struct task_struct *)address;
-	struct scratch *room = scratch();
 	struct sf_identity *out;
 	struct sf_item *item;
 	struct mm_struct *memory;
+	u64 *comm;
 
 	if (!task || !room)
 		return 0;
@@ -131,90 +123,88 @@ __attribute__((noinline)) int put_identity(u64 address, u64 compared)
 	out = (struct sf_identity *)(item + 1);
 	read_ids(out, task);
 	read_rights(out, task);
-	out->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	out->faults_major = BPF_CORE_READ(task, maj_flt);
-	out->faults_minor = BPF_CORE_READ(task, min_flt);
-	memory = BPF_CORE_READ(task, mm);
-	out->memory_pages = memory ? BPF_CORE_READ(memory, total_vm) : 0;
+	out->cgroup = FOLLOW(task, cgroups, dfl_cgrp, kn, id);
+	out->faults_major = FOLLOW(task, maj_flt);
+	out->faults_minor = FOLLOW(task, min_flt);
+	memory = FOLLOW(task, mm);
+	out->memory_pages = memory ? FOLLOW(memory, total_vm) : 0;
 	out->terminal = terminal_of(task);
 	out->clone_flags = compared ? shared_with(task, (struct task_struct *)compared) : 0;
-	out->is_kernel = (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0;
-	BPF_CORE_READ_INTO(&out->comm, task, comm);
+	out->is_kernel = (FOLLOW(task, flags) & PF_KTHREAD) != 0;
+	comm = (u64 *)out->comm;
+	comm[0] = WORD_AT(&task->comm);
+	comm[1] = WORD_AT((void *)&task->comm + sizeof(*comm));
 	close_item(room, item, sizeof(*out));
 	return 0;
 }
 
 /* The control groups of a thread: that of the unified hierarchy, and the memory controller's own if it has one. */
-__attribute__((noinline)) int put_cgroups(u64 address)
+__attribute__((noinline)) int put_cgroups(struct scratch *room, u64 address)
 {
 	struct task_struct *task = (struct task_struct *)address;
-	struct cgroup_subsys_state *state = NULL;
-	struct cgroup *unified, *memory;
+	struct cgroup_subsys_state *state;
+	u64 unified, memory, index;
 	struct css_set *set;
-	u64 index;
 
 	if (!task)
 		return 0;
-	set = BPF_CORE_READ(task, cgroups);
-	unified = BPF_CORE_READ(set, dfl_cgrp);
-	put_cgroup((u64)unified, SF_ITEM_CGROUP);
+	set = FOLLOW(task, cgroups);
+	unified = NUMBER(set, dfl_cgrp);
+	put_cgroup(room, unified, SF_ITEM_CGROUP);
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-		bpf_probe_read_kernel(&state, sizeof(state),
-				      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
-					      index * sizeof(void *));
-		memory = state ? BPF_CORE_READ(state, cgroup) : NULL;
+		state = (void *)WORD_AT((void *)set + bpf_core_field_offset(struct css_set, subsys) +
+					index * sizeof(void *));
+		memory = state ? NUMBER(state, cgroup) : 0;
 		if (memory && memory != unified)
-			put_cgroup((u64)memory, SF_ITEM_CGROUP_V1);
+			put_cgroup(room, memory, SF_ITEM_CGROUP_V1);
 	}
 	return 0;
 }
 
 /* Arguments and environment, from the memory of the current process. */
-__attribute__((noinline)) int put_image_texts(void)
+__attribute__((noinline)) int put_image_texts(struct scratch *room)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct mm_struct *memory = BPF_CORE_READ(task, mm);
+	struct mm_struct *memory = FOLLOW(bpf_get_current_task_btf(), mm);
 	u64 from, to;
 
 	if (!memory)
 		return 0;
-	from = BPF_CORE_READ(memory, arg_start);
-	to = BPF_CORE_READ(memory, arg_end);
-	put_user_bytes(from, to - from, SF_ITEM_ARGUMENTS);
-	from = BPF_CORE_READ(memory, env_start);
-	to = BPF_CORE_READ(memory, env_end);
-	put_user_bytes(from, to - from, SF_ITEM_ENVIRONMENT);
+	from = FOLLOW(memory, arg_start);
+	to = FOLLOW(memory, arg_end);
+	put_user_bytes(room, from, to - from, SF_ITEM_ARGUMENTS);
+	from = FOLLOW(memory, env_start);
+	to = FOLLOW(memory, env_end);
+	put_user_bytes(room, from, to - from, SF_ITEM_ENVIRONMENT);
 	return 0;
 }
 
 /* The working directory of a thread. */
-__attribute__((noinline)) int put_directory(u64 address)
+__attribute__((noinline)) int put_directory(struct scratch *room, u64 address)
 {
 	struct task_struct *task = (struct task_struct *)address;
 	struct fs_struct *fs;
 
 	if (!task)
 		return 0;
-	fs = BPF_CORE_READ(task, fs);
+	fs = FOLLOW(task, fs);
 	if (!fs)
 		return 0;
-	return put_path((u64)BPF_CORE_READ(fs, pwd.dentry), (u64)BPF_CORE_READ(fs, pwd.mnt),
-			(u64)fs + bpf_core_field_offset(struct fs_struct, root), SF_ITEM_DIRECTORY);
+	return put_path(room, NUMBER(fs, pwd.dentry), NUMBER(fs, pwd.mnt), root_of(task), SF_ITEM_DIRECTORY);
 }
 
 /* The root directory of a thread, seen from the mount namespace; left out where it is that itself. */
-__attribute__((noinline)) int put_root(u64 address)
+__attribute__((noinline)) int put_root(struct scratch *room, u64 address)
 {
 	struct task_struct *task = (struct task_struct *)address;
 	struct fs_struct *fs;
 
 	if (!task)
 		return 0;
-	fs = BPF_CORE_READ(task, fs);
+	fs = FOLLOW(task, fs);
 	if (!fs)
 		return 0;
-	return put_path((u64)BPF_CORE_READ(fs, root.dentry), (u64)BPF_CORE_READ(fs, root.mnt), 0, SF_ITEM_ROOT);
+	return put_path(room, NUMBER(fs, root.dentry), NUMBER(fs, root.mnt), 0, SF_ITEM_ROOT);
 }
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef SYSFLOW_MAPS_H
 #define SYSFLOW_MAPS_H
 
+#define SF_BUDGETS 4096 /* a power of two */
+
 const volatile struct sf_config config SEC(".rodata.config");
 const volatile struct sf_all all_types SEC(".rodata.types");
 
@@ -33,6 +35,11 @@ struct {
 	__uint(max_entries, 16 << 20);
 } normal SEC(".maps");
 
+/* A path under construction, filled from its end. */
+struct path_room {
+	char text[SF_PATH + 256];
+};
+
 /*
  * A record under construction. One for each processor: programs that use it cannot interrupt each other. One more
  * is for iterators, which run in our own process and can be interrupted.
@@ -41,6 +48,7 @@ struct scratch {
 	u32 length;
 	u32 unused;
 	char data[SF_SCRATCH];
+	struct path_room path;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -48,17 +56,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
-
-/* A path under construction, filled from its end. */
-struct path_room {
-	char text[SF_PATH + 256];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct path_room);
-} path_rooms SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -114,7 +111,19 @@ struct {
 	__type(value, u64);
 } losers SEC(".maps");
 
-/* Up to when a process has used up its time for normal records. */
+/* Up to when a process has used up its time for normal records, ns since boot. Each has a place by its number; where
+ * that is taken by another that is ahead of its time, the other map has it. */
+struct budget {
+	u32 pid;
+	u32 unused;
+	u64 until;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SF_BUDGETS);
+	__type(key, u32);
+	__type(value, struct budget);
+} near_budgets SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);

@@ -30,12 +30,6 @@ static __always_inline struct file *file_in(struct task_struct *task, int fd)
 	return (struct file *)MEMBER(struct timespec64, slots + fd, tv_sec);
 }
 
-/* The same of the current thread. */
-static __always_inline struct file *file_of(int fd)
-{
-	return file_in(bpf_get_current_task_btf(), fd);
-}
-
 static __always_inline bool is_socket(struct file *file)
 {
 	struct inode *inode = MEMBER(struct file, file, f_inode);
@@ -84,15 +78,15 @@ static __always_inline void read_inode(struct sf_file *out, struct inode *inode)
 		out->modified = MEMBER(struct inode, inode, i_mtime_sec) * 1000000000ull +
 				MEMBER(struct inode, inode, i_mtime_nsec);
 	} else if (bpf_core_field_exists(middle->__i_ctime)) {
-		out->changed = BPF_CORE_READ(middle, __i_ctime.tv_sec) * 1000000000ull +
-			       BPF_CORE_READ(middle, __i_ctime.tv_nsec);
-		out->modified = BPF_CORE_READ(middle, __i_mtime.tv_sec) * 1000000000ull +
-				BPF_CORE_READ(middle, __i_mtime.tv_nsec);
+		out->changed = FOLLOW(middle, __i_ctime.tv_sec) * 1000000000ull +
+			       FOLLOW(middle, __i_ctime.tv_nsec);
+		out->modified = FOLLOW(middle, __i_mtime.tv_sec) * 1000000000ull +
+				FOLLOW(middle, __i_mtime.tv_nsec);
 	} else if (bpf_core_field_exists(older->i_ctime)) {
-		out->changed = BPF_CORE_READ(older, i_ctime.tv_sec) * 1000000000ull +
-			       BPF_CORE_READ(older, i_ctime.tv_nsec);
-		out->modified = BPF_CORE_READ(older, i_mtime.tv_sec) * 1000000000ull +
-				BPF_CORE_READ(older, i_mtime.tv_nsec);
+		out->changed = FOLLOW(older, i_ctime.tv_sec) * 1000000000ull +
+			       FOLLOW(older, i_ctime.tv_nsec);
+		out->modified = FOLLOW(older, i_mtime.tv_sec) * 1000000000ull +
+				FOLLOW(older, i_mtime.tv_nsec);
 	}
 }
 
@@ -108,10 +102,9 @@ static __always_inline bool is_in_memory(struct dentry *dentry, u32 magic)
 	       start[2] == 'm' && start[3] == 'f' && start[4] == 'd' && start[5] == ':';
 }
 
-__attribute__((noinline)) int put_file(u64 address, u32 kind)
+__attribute__((noinline)) int put_file(struct scratch *room, u64 address, u32 kind)
 {
 	struct file *file = (struct file *)address;
-	struct scratch *room = scratch();
 	struct sf_item *item;
 	struct sf_file *out;
 	struct inode *inode;
@@ -144,23 +137,25 @@ __attribute__((noinline)) int put_file(u64 address, u32 kind)
 }
 
 /* The path of an open file. What lies on no mount that has a place has a name only. */
-__attribute__((noinline)) int put_file_path(u64 address, u64 root, u32 kind)
+__attribute__((noinline)) int put_file_path(struct scratch *room, u64 address, u64 root, u32 kind)
 {
 	struct file *file = (struct file *)address;
 	struct dentry *dentry;
+	u64 number;
 
 	if (!file)
 		return 0;
-	dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (dentry == BPF_CORE_READ(dentry, d_parent)) {
-		if (BPF_CORE_READ(dentry, d_name.len) > 1)
-			return put_kernel_bytes((u64)BPF_CORE_READ(dentry, d_name.name),
-						BPF_CORE_READ(dentry, d_name.len), kind);
+	number = NUMBER(file, f_path.dentry);
+	dentry = (struct dentry *)number;
+	if (dentry == FOLLOW(dentry, d_parent)) {
+		if (FOLLOW(dentry, d_name.len) > 1)
+			return put_kernel_bytes(room, NUMBER(dentry, d_name.name), FOLLOW(dentry, d_name.len),
+						kind);
 		/* A pipe or a namespace: in no directory, and not the top of what is mounted. */
-		if (dentry != BPF_CORE_READ(file, f_path.mnt, mnt_root))
+		if (dentry != FOLLOW(file, f_path.mnt, mnt_root))
 			return 0;
 	}
-	return put_path((u64)dentry, (u64)BPF_CORE_READ(file, f_path.mnt), root, kind);
+	return put_path(room, number, NUMBER(file, f_path.mnt), root, kind);
 }
 
 static __always_inline void read_ends(struct sock *sock, struct sf_socket *out)
@@ -188,10 +183,9 @@ static __always_inline void read_ends(struct sock *sock, struct sf_socket *out)
 	}
 }
 
-static __always_inline void put_peer(struct sf_peer *peer, u32 kind)
+static __always_inline void put_peer(struct scratch *room, struct sf_peer *peer, u32 kind)
 {
-	struct scratch *room = scratch();
-	struct sf_item *item = room ? open_item(room, kind) : NULL;
+	struct sf_item *item = open_item(room, kind);
 
 	if (!item)
 		return;
@@ -199,26 +193,25 @@ static __always_inline void put_peer(struct sf_peer *peer, u32 kind)
 	close_item(room, item, sizeof(*peer));
 }
 
-static __always_inline void put_unix_path(struct unix_sock *sock, struct unix_sock *peer)
+static __always_inline void put_unix_path(struct scratch *room, struct unix_sock *sock, struct unix_sock *peer)
 {
-	struct unix_address *address = BPF_CORE_READ(sock, addr);
+	u64 address = NUMBER(sock, addr);
 	u32 length;
 
 	if (!address && peer)
-		address = BPF_CORE_READ(peer, addr);
+		address = NUMBER(peer, addr);
 	if (!address)
 		return;
-	length = BPF_CORE_READ(address, len);
+	length = FOLLOW((struct unix_address *)address, len);
 	if (length <= 2 || length > 110)
 		return;
-	put_kernel_bytes((u64)address + bpf_core_field_offset(struct unix_address, name) + 2, length - 2,
+	put_kernel_bytes(room, address + bpf_core_field_offset(struct unix_address, name) + 2, length - 2,
 			 SF_ITEM_UNIX);
 }
 
-__attribute__((noinline)) int put_socket(u64 address, u32 kind)
+__attribute__((noinline)) int put_socket(struct scratch *room, u64 address, u32 kind)
 {
 	struct file *file = (struct file *)address;
-	struct scratch *room = scratch();
 	struct sf_item *item;
 	struct sf_socket *out;
 	struct sock *sock, *peer;
@@ -240,12 +233,12 @@ __attribute__((noinline)) int put_socket(u64 address, u32 kind)
 	read_ends(sock, out);
 	peer = NULL;
 	if (out->family == AF_UNIX) {
-		peer = BPF_CORE_READ((struct unix_sock *)sock, peer);
+		peer = FOLLOW((struct unix_sock *)sock, peer);
 		out->peer = (u64)peer;
 	}
 	close_item(room, item, sizeof(*out));
 	if (kind == SF_ITEM_SOCKET && out->family == AF_UNIX)
-		put_unix_path((struct unix_sock *)sock, (struct unix_sock *)peer);
+		put_unix_path(room, (struct unix_sock *)sock, (struct unix_sock *)peer);
 	return 0;
 }
 

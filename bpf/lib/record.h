@@ -2,33 +2,24 @@
 /*
  * Records: begun, filled item by item, and put into a ring.
  *
- * Functions that add items are global: the verifier looks at each of them once, whoever calls it. They take
- * numbers only, kernel addresses among them, and find the record by themselves.
+ * Functions that add items are global: the verifier looks at each of them once, whoever calls it. But for the room
+ * they take numbers only, kernel addresses among them.
+ *
+ * What costs here are calls, of helpers above all: where returns are guarded against speculation each takes as long as
+ * some dozens of instructions. So what a program knows it hands on, rather than have it asked for again.
  */
 #ifndef SYSFLOW_RECORD_H
 #define SYSFLOW_RECORD_H
 
 #define PF_IO_WORKER 0x10
+#define SF_ASKED 16 /* of so many records of a processor the reader may be woken by one */
 #define ITEM_HEAD sizeof(struct sf_item)
 
-/* Which room is ours: see the map. */
-static __always_inline u32 room_number(void)
+/* The room of the current thread: see the map. */
+static __always_inline struct scratch *scratch(struct task_struct *task)
 {
-	if (bpf_get_current_pid_tgid() >> 32 == config.own_pid)
-		return config.processors;
-	return bpf_get_smp_processor_id();
-}
-
-static __always_inline struct scratch *scratch(void)
-{
-	u32 number = room_number();
+	u32 number = task->tgid == config.own_pid ? config.processors : bpf_get_smp_processor_id();
 	return bpf_map_lookup_elem(&scratches, &number);
-}
-
-static __always_inline struct path_room *path_room(void)
-{
-	u32 number = room_number();
-	return bpf_map_lookup_elem(&path_rooms, &number);
 }
 
 static __always_inline struct sf_losses *own_losses(void)
@@ -50,10 +41,9 @@ static __always_inline bool is_worker(struct task_struct *task)
 	return task->flags & PF_IO_WORKER;
 }
 
-static __always_inline void fill_header_at(struct sf_header *header, u16 kind, u16 call, s64 result, u64 time)
+static __always_inline void fill_header(struct task_struct *task, struct sf_header *header, u16 kind, u16 call,
+					s64 result, u64 time)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
 	header->kind = kind;
 	header->call = call;
 	header->cpu = bpf_get_smp_processor_id();
@@ -67,41 +57,44 @@ static __always_inline void fill_header_at(struct sf_header *header, u16 kind, u
 	header->result = result;
 }
 
-static __always_inline void fill_header(struct sf_header *header, u16 kind, u16 call, s64 result)
-{
-	fill_header_at(header, kind, call, result, bpf_ktime_get_boot_ns());
-}
-
 /* The start of a record under construction: items overwrite the numbers that it has not. */
 struct start {
 	struct sf_header header;
 	u64 arguments[SF_ARGUMENTS];
 };
 
-/* Begins a record about the current thread, and about a call that ended at a time, with so many arguments. */
-static __always_inline struct start *begin_at(u16 kind, u16 call, u32 arguments, s64 result, u64 time)
+static __always_inline struct start *start_of(struct scratch *room)
 {
-	struct scratch *room = scratch();
-	struct start *start;
+	return (struct start *)room->data;
+}
 
-	if (!room)
-		return NULL;
-	start = (struct start *)room->data;
-	fill_header_at(&start->header, kind, call, result, time);
+/* An argument by its position, counted from 1. */
+static __always_inline u64 argument(struct start *start, u32 position)
+{
+	u32 index = position - 1;
+	return index < SF_ARGUMENTS ? start->arguments[index] : 0;
+}
+
+/* Begins a record about a thread, and about a call that ended at a time, with so many arguments, which are there. */
+static __always_inline void begin_at(struct task_struct *task, struct scratch *room, u16 kind, u16 call, u32 arguments,
+				     s64 result, u64 time)
+{
+	struct start *start = start_of(room);
+
+	fill_header(task, &start->header, kind, call, result, time);
 	if (arguments > SF_ARGUMENTS)
 		arguments = SF_ARGUMENTS;
 	start->header.arguments = arguments;
 	room->length = sizeof(start->header) + sizeof(u64) * arguments;
-	return start;
 }
 
 /* The same about something else than a call, with so many numbers, which are 0 until they are set. */
-static __always_inline struct start *begin(u16 kind, u32 numbers)
+static __always_inline struct start *begin(struct task_struct *task, struct scratch *room, u16 kind, u32 numbers)
 {
-	struct start *start = begin_at(kind, SF_NO_CALL, numbers, 0, bpf_ktime_get_boot_ns());
+	struct start *start = start_of(room);
 
-	if (start)
-		__builtin_memset(start->arguments, 0, sizeof(start->arguments));
+	begin_at(task, room, kind, SF_NO_CALL, numbers, 0, bpf_ktime_get_boot_ns());
+	__builtin_memset(start->arguments, 0, sizeof(start->arguments));
 	return start;
 }
 
@@ -119,18 +112,23 @@ static __always_inline void count_loss(u32 lane, u32 kind, u32 pid)
 		bpf_map_update_elem(&losers, &pid, &one, BPF_ANY);
 }
 
-/* The reader looks by itself every few milliseconds; it is woken only where that may be too late. */
-static __always_inline u64 wakeup(void *ring)
+/* The reader looks by itself every few milliseconds; it is woken only where that may be too late, which is not asked
+ * for each record. */
+static __always_inline u64 wakeup(void *ring, u64 sequence)
 {
-	u64 waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	u64 waiting;
+
+	if (sequence % SF_ASKED)
+		return BPF_RB_NO_WAKEUP;
+	waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 	return waiting >= config.wake_at ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* Puts the record into a ring. Whether it did not fit. */
-__attribute__((noinline)) int end(u32 lane)
+__attribute__((noinline)) int end(struct scratch *room, u32 lane)
 {
-	struct scratch *room = scratch();
 	struct sf_header *header;
+	u64 sequence;
 	u32 length;
 	long failed;
 
@@ -142,11 +140,12 @@ __attribute__((noinline)) int end(u32 lane)
 		return 0;
 	header->length = length;
 	header->lane = lane;
-	header->sequence = next_sequence(lane);
+	sequence = next_sequence(lane);
+	header->sequence = sequence;
 	if (lane == SF_LANE_CRITICAL)
-		failed = bpf_ringbuf_output(&critical, room->data, length, wakeup(&critical));
+		failed = bpf_ringbuf_output(&critical, room->data, length, wakeup(&critical, sequence));
 	else
-		failed = bpf_ringbuf_output(&normal, room->data, length, wakeup(&normal));
+		failed = bpf_ringbuf_output(&normal, room->data, length, wakeup(&normal, sequence));
 	if (failed)
 		count_loss(lane, header->kind, header->pid);
 	return failed != 0;
@@ -173,9 +172,8 @@ static __always_inline void close_item(struct scratch *room, struct sf_item *ite
 }
 
 /* A text of the program, without its NUL. */
-__attribute__((noinline)) int put_user_text(u64 from, u32 kind)
+__attribute__((noinline)) int put_user_text(struct scratch *room, u64 from, u32 kind)
 {
-	struct scratch *room = scratch();
 	struct sf_item *item;
 	long length;
 
@@ -192,9 +190,8 @@ __attribute__((noinline)) int put_user_text(u64 from, u32 kind)
 }
 
 /* A text of the kernel, without its NUL. */
-__attribute__((noinline)) int put_kernel_text(u64 from, u32 kind)
+__attribute__((noinline)) int put_kernel_text(struct scratch *room, u64 from, u32 kind)
 {
-	struct scratch *room = scratch();
 	struct sf_item *item;
 	long length;
 
@@ -211,9 +208,8 @@ __attribute__((noinline)) int put_kernel_text(u64 from, u32 kind)
 }
 
 /* Bytes of the program. Too many are cut. */
-__attribute__((noinline)) int put_user_bytes(u64 from, u32 length, u32 kind)
+__attribute__((noinline)) int put_user_bytes(struct scratch *room, u64 from, u32 length, u32 kind)
 {
-	struct scratch *room = scratch();
 	struct sf_item *item;
 
 	if (!from || !room)
@@ -230,9 +226,8 @@ __attribute__((noinline)) int put_user_bytes(u64 from, u32 length, u32 kind)
 }
 
 /* Bytes of the kernel. */
-__attribute__((noinline)) int put_kernel_bytes(u64 from, u32 length, u32 kind)
+__attribute__((noinline)) int put_kernel_bytes(struct scratch *room, u64 from, u32 length, u32 kind)
 {
-	struct scratch *room = scratch();
 	struct sf_item *item;
 
 	if (!from || !room)
@@ -249,9 +244,8 @@ __attribute__((noinline)) int put_kernel_bytes(u64 from, u32 length, u32 kind)
 }
 
 /* Pointers of the program to texts, as execve has them: the texts, a NUL after each. */
-__attribute__((noinline)) int put_user_vector(u64 from, u32 kind)
+__attribute__((noinline)) int put_user_vector(struct scratch *room, u64 from, u32 kind)
 {
-	struct scratch *room = scratch();
 	struct sf_item *item;
 	u32 length = 0;
 	u64 text;

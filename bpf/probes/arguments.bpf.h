@@ -3,22 +3,16 @@
 
 #define TS_COMPAT 2
 
-static __always_inline u64 argument(struct start *start, u32 position)
-{
-	u32 index = position - 1;
-	return index < SF_ARGUMENTS ? start->arguments[index] : 0;
-}
-
 #if defined(__TARGET_ARCH_x86)
 #define CALL_NUMBER(regs) ((u32)(regs)->orig_ax)
 /* Whether the call was made as 32-bit programs do, which others can do too. */
-static __always_inline bool is_compat(void)
+static __always_inline bool is_compat(struct task_struct *task)
 {
-	return bpf_get_current_task_btf()->thread_info.status & TS_COMPAT;
+	return task->thread_info.status & TS_COMPAT;
 }
-static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
+static __always_inline void read_arguments(struct task_struct *task, struct pt_regs *regs, u64 *out)
 {
-	if (is_compat()) {
+	if (is_compat(task)) {
 		out[0] = (u32)regs->bx;
 		out[1] = (u32)regs->cx;
 		out[2] = (u32)regs->dx;
@@ -36,11 +30,11 @@ static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
 }
 #else
 #define CALL_NUMBER(regs) ((u32)(regs)->syscallno)
-static __always_inline bool is_compat(void)
+static __always_inline bool is_compat(struct task_struct *task)
 {
 	return false;
 }
-static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
+static __always_inline void read_arguments(struct task_struct *task, struct pt_regs *regs, u64 *out)
 {
 	out[0] = regs->orig_x0;
 	out[1] = regs->regs[1];
@@ -50,19 +44,3 @@ static __always_inline void read_arguments(struct pt_regs *regs, u64 *out)
 	out[5] = regs->regs[5];
 }
 #endif
-
-static __always_inline u64 register_at(struct pt_regs *regs, u32 position)
-{
-	u64 all[SF_ARGUMENTS];
-
-	read_arguments(regs, all);
-	switch (position) {
-	case 1: return all[0];
-	case 2: return all[1];
-	case 3: return all[2];
-	case 4: return all[3];
-	case 5: return all[4];
-	case 6: return all[5];
-	}
-	return 0;
-}

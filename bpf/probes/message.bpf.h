@@ -62,21 +62,19 @@ struct passing {
  * allows eight calls within each other, and paths need the last. */
 static __always_inline int tell_descriptor(int fd)
 {
-	struct file *file = file_of(fd);
-	struct start *start;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct scratch *room = scratch(task);
+	struct file *file = file_in(task, fd);
 
-	if (!file)
+	if (!file || !room)
 		return 0;
-	start = begin(SF_KIND_PASSED, 1);
-	if (!start)
-		return 0;
-	start->arguments[0] = fd;
-	put_file((u64)file, SF_ITEM_FILE);
+	begin(task, room, SF_KIND_PASSED, 1)->arguments[0] = fd;
+	put_file(room, (u64)file, SF_ITEM_FILE);
 	if (is_socket(file))
-		put_socket((u64)file, SF_ITEM_SOCKET);
+		put_socket(room, (u64)file, SF_ITEM_SOCKET);
 	else
-		put_file_path((u64)file, own_root(), SF_ITEM_PATH);
-	end(SF_LANE_CRITICAL);
+		put_file_path(room, (u64)file, root_of(task), SF_ITEM_PATH);
+	end(room, SF_LANE_CRITICAL);
 	return 0;
 }
 
@@ -120,9 +118,9 @@ __attribute__((noinline)) int tell_control(u64 from, u64 length)
 }
 
 /* Whether descriptors may come with the messages of a socket. */
-static __always_inline bool may_pass(int fd)
+static __always_inline bool may_pass(struct task_struct *task, int fd)
 {
-	struct file *file = file_of(fd);
+	struct file *file = file_in(task, fd);
 	struct sock *sock;
 
 	if (!file || !is_socket(file))
@@ -132,9 +130,9 @@ static __always_inline bool may_pass(int fd)
 }
 
 /* Whether the address in a message says with whom datagrams are exchanged, the socket itself not doing so. */
-static __always_inline bool has_peers(int fd)
+static __always_inline bool has_peers(struct task_struct *task, int fd)
 {
-	struct file *file = file_of(fd);
+	struct file *file = file_in(task, fd);
 	struct sock *sock;
 	u16 family;
 
@@ -147,19 +145,20 @@ static __always_inline bool has_peers(int fd)
 }
 
 /* With whom datagrams are exchanged, where the socket itself does not say. */
-static __always_inline bool find_peer(struct sf_peer *out, struct sf_call *call, u64 first, u64 second,
-				      u64 fifth)
+static __always_inline bool find_peer(struct task_struct *task, struct sf_peer *out, struct sf_call *call,
+				      struct start *start)
 {
 	struct message message;
 
-	if (!has_peers(first))
+	if (!has_peers(task, start->arguments[0]))
 		return false;
 	if (call->special == SF_SPECIAL_MESSAGE) {
-		if (is_compat() || bpf_probe_read_user(&message, sizeof(message), (const void *)second))
+		if (is_compat(task) ||
+		    bpf_probe_read_user(&message, sizeof(message), (const void *)start->arguments[1]))
 			return false;
 		read_address(out, message.name);
 	} else {
-		read_address(out, fifth);
+		read_address(out, start->arguments[4]);
 	}
 	return out->family != 0;
 }

@@ -47,44 +47,44 @@ static __always_inline bool read_files(struct io_kiocb *io, struct request *out,
 	switch (out->opcode) {
 	case REQUEST_OPEN:
 	case REQUEST_OPEN2:
-		out->arguments[0] = BPF_CORE_READ(open, dfd);
-		out->arguments[2] = BPF_CORE_READ(open, how.flags);
-		out->arguments[3] = BPF_CORE_READ(open, how.mode);
-		out->arguments[4] = BPF_CORE_READ(open, how.resolve);
-		out->is_direct = BPF_CORE_READ(open, file_slot);
-		*first = BPF_CORE_READ(open, filename);
+		out->arguments[0] = FOLLOW(open, dfd);
+		out->arguments[2] = FOLLOW(open, how.flags);
+		out->arguments[3] = FOLLOW(open, how.mode);
+		out->arguments[4] = FOLLOW(open, how.resolve);
+		out->is_direct = FOLLOW(open, file_slot);
+		*first = FOLLOW(open, filename);
 		return true;
 	case REQUEST_CLOSE:
-		out->fd = BPF_CORE_READ(close, fd);
-		if (bpf_core_field_exists(close->file_slot) && BPF_CORE_READ(close, file_slot))
+		out->fd = FOLLOW(close, fd);
+		if (bpf_core_field_exists(close->file_slot) && FOLLOW(close, file_slot))
 			out->fd = -1;
 		out->arguments[0] = out->fd;
 		return false;
 	case REQUEST_UNLINK:
-		out->arguments[0] = BPF_CORE_READ(unlink, dfd);
-		out->arguments[2] = BPF_CORE_READ(unlink, flags);
-		*first = BPF_CORE_READ(unlink, filename);
+		out->arguments[0] = FOLLOW(unlink, dfd);
+		out->arguments[2] = FOLLOW(unlink, flags);
+		*first = FOLLOW(unlink, filename);
 		return true;
 	case REQUEST_MKDIR:
 		/* Laid out alike but for the mode. */
-		out->arguments[0] = BPF_CORE_READ(unlink, dfd);
+		out->arguments[0] = FOLLOW(unlink, dfd);
 		if (bpf_core_field_exists(mkdir->mode))
-			out->arguments[2] = BPF_CORE_READ(mkdir, mode);
-		*first = BPF_CORE_READ(unlink, filename);
+			out->arguments[2] = FOLLOW(mkdir, mode);
+		*first = FOLLOW(unlink, filename);
 		return true;
 	case REQUEST_RENAME:
 	case REQUEST_LINK:
 		/* Laid out alike. */
-		out->arguments[0] = BPF_CORE_READ(rename, old_dfd);
-		out->arguments[2] = BPF_CORE_READ(rename, new_dfd);
-		out->arguments[4] = BPF_CORE_READ(rename, flags);
-		*first = BPF_CORE_READ(rename, oldpath);
-		*second = BPF_CORE_READ(rename, newpath);
+		out->arguments[0] = FOLLOW(rename, old_dfd);
+		out->arguments[2] = FOLLOW(rename, new_dfd);
+		out->arguments[4] = FOLLOW(rename, flags);
+		*first = FOLLOW(rename, oldpath);
+		*second = FOLLOW(rename, newpath);
 		return true;
 	case REQUEST_SYMLINK:
-		out->arguments[1] = BPF_CORE_READ(rename, new_dfd);
-		*first = BPF_CORE_READ(rename, oldpath);
-		*second = BPF_CORE_READ(rename, newpath);
+		out->arguments[1] = FOLLOW(rename, new_dfd);
+		*first = FOLLOW(rename, oldpath);
+		*second = FOLLOW(rename, newpath);
 		return true;
 	}
 	return false;
@@ -102,26 +102,26 @@ static __always_inline void read_sockets(struct io_kiocb *io, struct request *ou
 	case REQUEST_SOCKET:
 		if (!bpf_core_type_exists(struct io_socket))
 			break;
-		out->arguments[0] = BPF_CORE_READ(socket, domain);
-		out->arguments[1] = BPF_CORE_READ(socket, type);
-		out->arguments[2] = BPF_CORE_READ(socket, protocol);
-		out->is_direct = BPF_CORE_READ(socket, file_slot);
+		out->arguments[0] = FOLLOW(socket, domain);
+		out->arguments[1] = FOLLOW(socket, type);
+		out->arguments[2] = FOLLOW(socket, protocol);
+		out->is_direct = FOLLOW(socket, file_slot);
 		break;
 	case REQUEST_ACCEPT:
-		out->arguments[3] = BPF_CORE_READ(accept, flags);
+		out->arguments[3] = FOLLOW(accept, flags);
 		if (bpf_core_field_exists(accept->file_slot))
-			out->is_direct = BPF_CORE_READ(accept, file_slot);
+			out->is_direct = FOLLOW(accept, file_slot);
 		break;
 	case REQUEST_SHUTDOWN:
-		out->arguments[1] = BPF_CORE_READ(shutdown, how);
+		out->arguments[1] = FOLLOW(shutdown, how);
 		break;
 	case REQUEST_LISTEN:
 		if (bpf_core_type_exists(struct io_listen))
-			out->arguments[1] = BPF_CORE_READ(listen, backlog);
+			out->arguments[1] = FOLLOW(listen, backlog);
 		break;
 	case REQUEST_SEND:
 	case REQUEST_RECEIVE:
-		out->arguments[2] = BPF_CORE_READ(message, len);
+		out->arguments[2] = FOLLOW(message, len);
 		break;
 	}
 }
@@ -138,33 +138,33 @@ static __always_inline void read_others(struct io_kiocb *io, struct request *out
 	case REQUEST_WRITE_FIXED:
 	case REQUEST_READ:
 	case REQUEST_WRITE:
-		out->arguments[2] = BPF_CORE_READ(move, len);
+		out->arguments[2] = FOLLOW(move, len);
 		break;
 	case REQUEST_SPLICE:
 	case REQUEST_TEE:
 		out->fd2 = out->fd;
 		out->fd = -1;
-		if (bpf_core_field_exists(splice->splice_fd_in) && !(BPF_CORE_READ(splice, flags) & SPLICE_FIXED))
-			out->fd = BPF_CORE_READ(splice, splice_fd_in);
+		if (bpf_core_field_exists(splice->splice_fd_in) && !(FOLLOW(splice, flags) & SPLICE_FIXED))
+			out->fd = FOLLOW(splice, splice_fd_in);
 		out->arguments[0] = out->fd;
 		if (out->opcode == REQUEST_TEE) {
 			out->arguments[1] = out->fd2;
-			out->arguments[2] = BPF_CORE_READ(splice, len);
+			out->arguments[2] = FOLLOW(splice, len);
 		} else {
 			out->arguments[2] = out->fd2;
-			out->arguments[4] = BPF_CORE_READ(splice, len);
+			out->arguments[4] = FOLLOW(splice, len);
 		}
 		break;
 	case REQUEST_TRUNCATE:
 		if (bpf_core_type_exists(struct io_ftrunc))
-			out->arguments[1] = BPF_CORE_READ(truncate, len);
+			out->arguments[1] = FOLLOW(truncate, len);
 		break;
 	case REQUEST_PIPE:
 		if (!bpf_core_type_exists(struct io_pipe))
 			break;
-		out->arguments[0] = (u64)BPF_CORE_READ(pipe, fds);
-		out->arguments[1] = BPF_CORE_READ(pipe, flags);
-		out->is_direct = BPF_CORE_READ(pipe, file_slot);
+		out->arguments[0] = (u64)FOLLOW(pipe, fds);
+		out->arguments[1] = FOLLOW(pipe, flags);
+		out->is_direct = FOLLOW(pipe, file_slot);
 		break;
 	}
 }
@@ -182,13 +182,13 @@ int BPF_PROG(request_submitted, struct io_kiocb *io)
 
 	if (task->tgid == config.own_pid)
 		return 0;
-	opcode = BPF_CORE_READ(io, opcode);
+	opcode = FOLLOW(io, opcode);
 	call = bpf_map_lookup_elem(&request_calls, &opcode);
 	if (!call || !*call)
 		return 0;
 	request.opcode = opcode;
-	request.fd = BPF_CORE_READ(io, cqe.fd);
-	if (BPF_CORE_READ(io, flags) & FIXED_FILE)
+	request.fd = FOLLOW(io, cqe.fd);
+	if (FOLLOW(io, flags) & FIXED_FILE)
 		/* The number is one of the ring's own table, not a descriptor. */
 		request.fd = -1;
 	request.arguments[0] = request.fd;
@@ -199,10 +199,10 @@ int BPF_PROG(request_submitted, struct io_kiocb *io)
 		if (names) {
 			names->name[0][0] = 0;
 			names->name[1][0] = 0;
-			bpf_probe_read_kernel_str(names->name[0], REQUEST_NAME, BPF_CORE_READ(first, name));
+			bpf_probe_read_kernel_str(names->name[0], REQUEST_NAME, FOLLOW(first, name));
 			if (second)
 				bpf_probe_read_kernel_str(names->name[1], REQUEST_NAME,
-							  BPF_CORE_READ(second, name));
+							  FOLLOW(second, name));
 			bpf_map_update_elem(&request_names, &key, names, BPF_ANY);
 		}
 	}
@@ -210,10 +210,9 @@ int BPF_PROG(request_submitted, struct io_kiocb *io)
 	return 0;
 }
 
-static __always_inline void put_name(char *from, u32 kind)
+static __always_inline void put_name(struct scratch *room, char *from, u32 kind)
 {
-	struct scratch *room = scratch();
-	struct sf_item *item = room ? open_item(room, kind) : NULL;
+	struct sf_item *item = open_item(room, kind);
 	long length;
 
 	if (!item)
@@ -224,10 +223,9 @@ static __always_inline void put_name(char *from, u32 kind)
 }
 
 /* The structure that openat2 is given: flags, mode, how to resolve. */
-static __always_inline void put_how(struct request *request)
+static __always_inline void put_how(struct scratch *room, struct request *request)
 {
-	struct scratch *room = scratch();
-	struct sf_item *item = room ? open_item(room, SF_ITEM_NUMBERS) : NULL;
+	struct sf_item *item = open_item(room, SF_ITEM_NUMBERS);
 	u64 *how;
 
 	if (!item)
@@ -240,18 +238,20 @@ static __always_inline void put_how(struct request *request)
 }
 
 /* A request has ended as a call would have. */
-static __always_inline int tell_request(u64 key, struct request *request, u32 number, struct sf_call *call,
-					long result, u64 time)
+static __always_inline int tell_request(struct task_struct *task, u64 key, struct request *request, u32 number,
+					struct sf_call *call, long result, u64 time)
 {
+	struct scratch *room = scratch(task);
 	struct request_names *names;
 	struct start *start;
 	struct target *target;
 	int first;
 	u32 tid, i;
 
-	start = begin_at(SF_KIND_URING, number, SF_ARGUMENTS, result, time);
-	if (!start)
+	if (!room)
 		return 0;
+	start = start_of(room);
+	begin_at(task, room, SF_KIND_URING, number, SF_ARGUMENTS, result, time);
 	tid = start->header.tid;
 	for (i = 0; i < 5; i++)
 		start->arguments[i] = request->arguments[i];
@@ -260,32 +260,32 @@ static __always_inline int tell_request(u64 key, struct request *request, u32 nu
 		start->header.result = SF_DIRECT;
 	names = bpf_map_lookup_elem(&request_names, &key);
 	if (names) {
-		put_name(names->name[0], SF_ITEM_STRING0);
-		put_name(names->name[1], SF_ITEM_STRING1);
+		put_name(room, names->name[0], SF_ITEM_STRING0);
+		put_name(room, names->name[1], SF_ITEM_STRING1);
 		bpf_map_delete_elem(&request_names, &key);
 	}
 	if (call->fd == SF_RESULT && result >= 0 && !request->is_direct)
-		put_object(result, false);
+		put_object(task, room, result, false);
 	else if (call->fd && call->fd != SF_RESULT)
-		put_object(request->fd, false);
+		put_object(task, room, request->fd, false);
 	if (call->fd2)
-		put_object(request->fd2, true);
+		put_object(task, room, request->fd2, true);
 	if (request->opcode == REQUEST_OPEN2)
-		put_how(request);
+		put_how(room, request);
 	if (call->special == SF_SPECIAL_PAIR && result >= 0 && !request->is_direct) {
-		put_user_bytes(request->arguments[0], call->numbers_size, SF_ITEM_NUMBERS);
+		put_user_bytes(room, request->arguments[0], call->numbers_size, SF_ITEM_NUMBERS);
 		if (!bpf_probe_read_user(&first, sizeof(first), (const void *)request->arguments[0]))
-			put_object(first, false);
+			put_object(task, room, first, false);
 	}
 	if (call->special == SF_SPECIAL_CONNECT) {
 		target = bpf_map_lookup_elem(&targets, &tid);
 		if (target) {
-			put_peer(&target->peer, SF_ITEM_TARGET);
+			put_peer(room, &target->peer, SF_ITEM_TARGET);
 			bpf_map_delete_elem(&targets, &tid);
 		}
-		follow_connect(request->fd);
+		follow_connect(task, request->fd);
 	}
-	end(call->lane);
+	end(room, call->lane);
 	return 0;
 }
 
@@ -312,7 +312,7 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 	call = bpf_map_lookup_elem(&calls, &call_number);
 	if (!call || !call->action)
 		return 0;
-	result = BPF_CORE_READ((struct io_kiocb *)key, cqe.res);
+	result = FOLLOW((struct io_kiocb *)key, cqe.res);
 	if (request.opcode == REQUEST_INSTALL) {
 		if (result >= 0)
 			tell_descriptor(result);
@@ -339,5 +339,5 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 		leave_out(task->tgid, call_number, -1);
 		return 0;
 	}
-	return tell_request(key, &request, call_number, call, result, time);
+	return tell_request(task, key, &request, call_number, call, result, time);
 }

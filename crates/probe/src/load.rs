@@ -122,7 +122,7 @@ fn configure(open: &mut OpenObject, options: &Options) -> Result<(), Error> {
             "critical" => map.set_max_entries(options.critical_ring),
             "normal" => map.set_max_entries(options.normal_ring),
             "flows" | "highest" => map.set_max_entries(options.flows),
-            "scratches" | "path_rooms" => map.set_max_entries(processors + 1),
+            "scratches" => map.set_max_entries(processors + 1),
             name if name.ends_with(".rodata.config") => map.set_initial_value(&config.to_bytes()),
             _ => Ok(()),
         };
