@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice};
 use sysflow_record::avro::{Array, Cursor, Datum};
 
 /// Shared bytes. Children share them with their parents, descriptors with their copies.
@@ -42,8 +42,7 @@ impl<'a> Iterator for Texts<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let nul = self.rest.iter().position(|byte| *byte == 0);
-        let end = nul.unwrap_or(self.rest.len());
+        let end = self.rest.find_byte(0).unwrap_or(self.rest.len());
         let text = &self.rest[..end];
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
         Some(text)
@@ -72,10 +71,17 @@ pub(crate) fn join<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Text {
 }
 
 /// Texts in the encoding of records, so that they can be written again and again.
-pub(crate) fn encode<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Text {
-    let texts: Vec<&BStr> = texts.map(BStr::new).collect();
-    let mut encoded = Vec::new();
-    Array::from(&texts[..]).write(&mut encoded);
+pub(crate) fn encode<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone) -> Text {
+    let (count, bytes) = texts.clone().fold((0_usize, 0), |(count, bytes), text| {
+        (count + 1, bytes + text.len())
+    });
+    // As arrays are encoded: their length, the texts, an empty block. Most lengths take no more than two bytes.
+    let mut encoded = Vec::with_capacity(bytes + 2 * count + 8);
+    if count > 0 {
+        (count as i64).write(&mut encoded);
+        texts.for_each(|text| BStr::new(text).write(&mut encoded));
+    }
+    encoded.push(0);
     Arc::from(encoded)
 }
 

@@ -1,5 +1,6 @@
 //! Types that can be read and written.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::Ipv4Addr;
@@ -188,6 +189,8 @@ enum Items<'a, T> {
     Encoded {
         data: &'a [u8],
         length: usize,
+        /// Whether it is the one that we write: a single block.
+        is_plain: bool,
     },
     Slice(&'a [T]),
 }
@@ -240,6 +243,21 @@ impl<'a, T: Datum<'a> + Copy> Array<'a, T> {
         }
     }
 
+    /// The encoding.
+    pub(crate) fn encoding(&self) -> Cow<'a, [u8]> {
+        if let Items::Encoded {
+            data,
+            is_plain: true,
+            ..
+        } = self.items
+        {
+            return Cow::Borrowed(data);
+        }
+        let mut encoding = Vec::new();
+        self.write(&mut encoding);
+        Cow::Owned(encoding)
+    }
+
     /// From an encoding, as [`encoding`](Self::encoding) gave it.
     pub(crate) fn from_encoding(data: &'a [u8]) -> Self {
         Self::read(&mut Cursor::new(data)).unwrap_or_default()
@@ -271,7 +289,7 @@ impl<'a, T: Datum<'a> + Copy> Datum<'a> for Array<'a, T> {
 
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, DatumError> {
         let start = cursor.rest();
-        let mut length = 0_usize;
+        let (mut length, mut blocks) = (0_usize, 0_u32);
         loop {
             let items = cursor.items()?;
             if items == 0 {
@@ -282,14 +300,29 @@ impl<'a, T: Datum<'a> + Copy> Datum<'a> for Array<'a, T> {
                 T::read(cursor)?;
                 length += 1;
             }
+            blocks = blocks.saturating_add(1);
         }
         let data = &start[..start.len() - cursor.rest().len()];
         Ok(Self {
-            items: Items::Encoded { data, length },
+            items: Items::Encoded {
+                data,
+                length,
+                // A negative count, which is odd in zig-zag, is followed by a size.
+                is_plain: blocks <= 1 && data[0] % 2 == 0,
+            },
         })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
+        if let Items::Encoded {
+            data,
+            is_plain: true,
+            ..
+        } = self.items
+        {
+            out.extend_from_slice(data);
+            return;
+        }
         if !self.is_empty() {
             write_long(self.len() as i64, out);
             self.iter().for_each(|item| item.write(out));

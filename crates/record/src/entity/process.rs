@@ -7,7 +7,7 @@ use bstr::{BStr, ByteSlice};
 use super::kept::MAP_OVERHEAD;
 use super::texts::Texts;
 use crate::Oid;
-use crate::avro::{Array, Datum};
+use crate::avro::Array;
 use crate::model::{ObjectState, Process};
 
 /// A process.
@@ -77,9 +77,7 @@ impl KeptProcess {
         } else {
             b" "
         };
-        let (mut env, mut argv) = (Vec::new(), Vec::new());
-        process.env.write(&mut env);
-        process.argv.write(&mut argv);
+        let (env, argv) = (process.env.encoding(), process.argv.encoding());
         let name_start = process
             .exe
             .rfind_byte(b'/')
