@@ -117,8 +117,11 @@ impl<'a> EventView<'a> {
             self.event.name,
             "open" | "openat" | "openat2" | "open_by_handle_at"
         );
+        if !is_open {
+            return 0;
+        }
         match self.arguments.named("flags") {
-            Some(RawValue::Symbols(flags, _)) if is_open => flags,
+            Some(RawValue::Symbols(flags, _)) => flags,
             _ => 0,
         }
     }

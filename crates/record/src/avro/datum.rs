@@ -308,7 +308,7 @@ impl<'a, T: Datum<'a> + Copy> Datum<'a> for Array<'a, T> {
                 data,
                 length,
                 // A negative count, which is odd in zig-zag, is followed by a size.
-                is_plain: blocks <= 1 && data[0] % 2 == 0,
+                is_plain: blocks <= 1 && data[0].is_multiple_of(2),
             },
         })
     }
