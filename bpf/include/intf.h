@@ -136,7 +136,7 @@ struct sf_config {
 	__u32 data_size;     /* first bytes that are kept of what moves */
 	__u32 wake_at;       /* bytes in a ring at which the reader is woken */
 	__u32 processors;    /* how many there may be */
-	__u32 unused;
+	__u32 by_entry;      /* whether io_uring_complete is given its entry in the ring, not what stands in that */
 	__u64 event_cost;    /* ns of a process's time that a normal record uses up */
 	__u64 event_burst;   /* ns by which it may be ahead */
 };

@@ -279,14 +279,21 @@ struct socket {
 };
 
 struct io_cqe {
+	u64 user_data;
 	s32 res;
 	int fd;
 };
+struct io_uring_cqe {
+	u64 user_data;
+	s32 res;
+};
+struct io_ring_ctx;
 struct io_kiocb {
 	struct file *file;
 	u8 opcode;
 	u64 flags;
 	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
 };
 struct io_close {
 	int fd;
@@ -320,6 +327,7 @@ struct io_rw {
 };
 struct io_sr_msg {
 	u32 len;
+	u16 flags;
 };
 struct io_splice {
 	u64 len;

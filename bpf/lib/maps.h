@@ -175,6 +175,18 @@ struct {
 	__type(value, struct request);
 } requests SEC(".maps");
 
+/* Those that may complete many times, by what the program calls them: until the last time only that is told. */
+struct repeated_key {
+	u64 ring; /* the kernel's address of it */
+	u64 user_data;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct repeated_key);
+	__type(value, struct request);
+} repeated SEC(".maps");
+
 /* Names that requests of io_uring carry, as the kernel has copied them. */
 #define REQUEST_NAME 512
 struct request_names {

@@ -24,13 +24,16 @@
 #define REQUEST_MKDIR 37
 #define REQUEST_SYMLINK 38
 #define REQUEST_LINK 39
+#define REQUEST_RECEIVE_MESSAGE 10
 #define REQUEST_SOCKET 45
+#define REQUEST_READ_REPEATED 49
 #define REQUEST_INSTALL 54
 #define REQUEST_TRUNCATE 55
 #define REQUEST_BIND 56
 #define REQUEST_LISTEN 57
 #define REQUEST_PIPE 62
 #define FIXED_FILE 1
+#define RECEIVE_REPEATED 2
 #define SPLICE_FIXED (1u << 31)
 
 /* What a request asks for, in the order of the call that it stands for; and where its names stand. Kernels that do not
@@ -169,6 +172,27 @@ static __always_inline void read_others(struct io_kiocb *io, struct request *out
 	}
 }
 
+/* Whether a request may complete many times. Of `accept` only the newest kernels say so. */
+static __always_inline bool is_repeated(struct io_kiocb *io, u32 opcode)
+{
+	struct io_sr_msg *message = (void *)io;
+
+	switch (opcode) {
+	case REQUEST_ACCEPT:
+	case REQUEST_READ_REPEATED:
+		return true;
+	case REQUEST_RECEIVE:
+	case REQUEST_RECEIVE_MESSAGE:
+		return bpf_core_field_exists(message->flags) && (FOLLOW(message, flags) & RECEIVE_REPEATED);
+	}
+	return false;
+}
+
+static __always_inline struct repeated_key repeated_key(struct io_kiocb *io)
+{
+	return (struct repeated_key){ .ring = NUMBER(io, ctx), .user_data = FOLLOW(io, cqe.user_data) };
+}
+
 SEC("tp_btf/io_uring_submit_req")
 int BPF_PROG(request_submitted, struct io_kiocb *io)
 {
@@ -176,6 +200,7 @@ int BPF_PROG(request_submitted, struct io_kiocb *io)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct request request = {};
 	struct request_names *names;
+	struct repeated_key known;
 	u64 key = address_in(ctx, 0);
 	u32 zero = 0, opcode;
 	u32 *call;
@@ -207,6 +232,10 @@ int BPF_PROG(request_submitted, struct io_kiocb *io)
 		}
 	}
 	bpf_map_update_elem(&requests, &key, &request, BPF_ANY);
+	if (is_repeated((struct io_kiocb *)key, opcode)) {
+		known = repeated_key((struct io_kiocb *)key);
+		bpf_map_update_elem(&repeated, &known, &request, BPF_ANY);
+	}
 	return 0;
 }
 
@@ -289,49 +318,40 @@ static __always_inline int tell_request(struct task_struct *task, u64 key, struc
 	return 0;
 }
 
-SEC("tp_btf/io_uring_complete")
-int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
+/* Tells or counts what a request has done. */
+static __always_inline int take_result(u64 key, struct request *request, long result)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u64 key = address_in(ctx, 1);
-	struct request *found, request;
 	u32 *number, call_number;
 	struct sf_call *call;
 	u64 time = 0;
-	long result;
 
-	found = bpf_map_lookup_elem(&requests, &key);
-	if (!found)
-		return 0;
-	request = *found;
-	bpf_map_delete_elem(&requests, &key);
-	number = bpf_map_lookup_elem(&request_calls, &request.opcode);
+	number = bpf_map_lookup_elem(&request_calls, &request->opcode);
 	if (!number || !*number)
 		return 0;
 	call_number = *number - 1;
 	call = bpf_map_lookup_elem(&calls, &call_number);
 	if (!call || !call->action)
 		return 0;
-	result = FOLLOW((struct io_kiocb *)key, cqe.res);
-	if (request.opcode == REQUEST_INSTALL) {
+	if (request->opcode == REQUEST_INSTALL) {
 		if (result >= 0)
 			tell_descriptor(result);
 		return 0;
 	}
 	if (call->special == SF_SPECIAL_COPY && !config.per_call) {
-		if (request.fd >= 0 && request.fd2 >= 0) {
-			time = count_copy(request.fd, request.fd2, call->first, result);
+		if (request->fd >= 0 && request->fd2 >= 0) {
+			time = count_copy(request->fd, request->fd2, call->first, result);
 			if (!time)
 				return 0;
 		}
 	} else if (call->action == SF_ACTION_COUNT && !config.per_call) {
-		if (request.fd >= 0) {
-			time = count_on(request.fd, call->direction, call->first, 1, result);
+		if (request->fd >= 0) {
+			time = count_on(request->fd, call->direction, call->first, 1, result);
 			if (!time)
 				return 0;
 		}
 	} else if (call->special == SF_SPECIAL_CLOSE && result == 0) {
-		end_flow(task->tgid, request.fd);
+		end_flow(task->tgid, request->fd);
 	}
 	if (!time)
 		time = bpf_ktime_get_boot_ns();
@@ -339,5 +359,40 @@ int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
 		leave_out(task->tgid, call_number, -1);
 		return 0;
 	}
-	return tell_request(task, key, &request, call_number, call, result, time);
+	return tell_request(task, key, request, call_number, call, result, time);
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(request_ended, void *ring, struct io_kiocb *io)
+{
+	u64 key = address_in(ctx, 1), third;
+	struct repeated_key known = {};
+	struct request *found, request;
+	struct io_uring_cqe *entry;
+	long result;
+
+	if (!key) {
+		/* Of one that goes on: it is known by what the program calls it. */
+		known.ring = address_in(ctx, 0);
+		third = address_in(ctx, 2);
+		entry = (struct io_uring_cqe *)third;
+		known.user_data = config.by_entry ? FOLLOW(entry, user_data) : third;
+		found = bpf_map_lookup_elem(&repeated, &known);
+		if (!found)
+			return 0;
+		request = *found;
+		result = config.by_entry ? FOLLOW(entry, res) : (s32)address_in(ctx, 3);
+		return take_result(0, &request, result);
+	}
+	found = bpf_map_lookup_elem(&requests, &key);
+	if (!found)
+		return 0;
+	request = *found;
+	bpf_map_delete_elem(&requests, &key);
+	io = (struct io_kiocb *)key;
+	if (is_repeated(io, request.opcode)) {
+		known = repeated_key(io);
+		bpf_map_delete_elem(&repeated, &known);
+	}
+	return take_result(key, &request, FOLLOW(io, cqe.res));
 }

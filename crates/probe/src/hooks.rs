@@ -1,5 +1,8 @@
 //! The places in the kernel where programs are attached: one table.
 
+use libbpf_rs::btf::types::{FuncProto, Ptr, Typedef};
+use libbpf_rs::btf::{Btf, ReferencesType};
+
 use crate::options::Mode;
 
 /// A place and the program for it.
@@ -119,6 +122,16 @@ impl Hook {
 pub(crate) fn is_offered(types: &[u8], place: &str) -> bool {
     let name = format!("\0btf_trace_{place}\0");
     memchr::memmem::find(types, name.as_bytes()).is_some()
+}
+
+/// How many parameters a tracepoint of the running kernel has; `None` where it has no such.
+pub(crate) fn parameters_of(place: &str) -> Option<usize> {
+    let types = Btf::from_vmlinux().ok()?;
+    let named: Typedef<'_> = types.type_by_name(&format!("btf_trace_{place}"))?;
+    let pointer = Ptr::try_from(named.referenced_type()).ok()?;
+    let function = FuncProto::try_from(pointer.referenced_type()).ok()?;
+    // The first is the own one of those who listen.
+    function.iter().count().checked_sub(1)
 }
 
 #[cfg(test)]

@@ -231,7 +231,7 @@ structures! {
         data_size: u32 = "data_size",
         wake_at: u32 = "wake_at",
         processors: u32 = "processors",
-        unused: u32 = "unused",
+        by_entry: u32 = "by_entry",
         event_cost: u64 = "event_cost",
         event_burst: u64 = "event_burst",
     }

@@ -9,7 +9,7 @@ use libbpf_rs::{
 
 use crate::calls;
 use crate::error::Error;
-use crate::hooks::{HOOKS, LAST, is_offered};
+use crate::hooks::{HOOKS, LAST, is_offered, parameters_of};
 use crate::interface::{Call, Config};
 use crate::options::{Mode, Options};
 
@@ -100,6 +100,10 @@ pub(crate) fn processors() -> Result<usize, Error> {
     libbpf_rs::num_possible_cpus().map_err(|error| refused("count the processors", &error))
 }
 
+/// Parameters of `io_uring_complete` where it is given a completion as a whole: the ring, the request and that. Before
+/// Linux 6.15 or so it was given its parts.
+const COMPLETE_BY_ENTRY: usize = 3;
+
 fn configure(open: &mut OpenObject, options: &Options) -> Result<(), Error> {
     let processors = processors()? as u32;
     let config = Config {
@@ -112,7 +116,9 @@ fn configure(open: &mut OpenObject, options: &Options) -> Result<(), Error> {
         data_size: options.data_size,
         wake_at: options.critical_ring.min(options.normal_ring) / 4,
         processors,
-        unused: 0,
+        by_entry: parameters_of("io_uring_complete")
+            .is_some_and(|count| count == COMPLETE_BY_ENTRY)
+            .into(),
         event_cost: 1_000_000_000 / u64::from(options.rate.max(1)),
         event_burst: u64::from(options.burst) * 1_000_000_000 / u64::from(options.rate.max(1)),
     };

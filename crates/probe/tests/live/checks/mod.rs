@@ -17,7 +17,7 @@ use files::{chroot, descriptors, files, mounts, raced, special};
 use network::{messages, names, tcp, udp, unix};
 use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
-use uring::{uring, uring_files, uring_sockets};
+use uring::{uring, uring_files, uring_repeated, uring_sockets};
 
 type Check = (&'static str, fn());
 
@@ -52,6 +52,7 @@ pub const ALL: &[Check] = &[
     ("uring", uring),
     ("uring_files", uring_files),
     ("uring_sockets", uring_sockets),
+    ("uring_repeated", uring_repeated),
     ("per_call", per_call),
     ("every_call", every_call),
     ("asked_for", asked_for),

@@ -167,3 +167,27 @@ pub(super) fn uring_sockets() {
         );
     }
 }
+
+pub(super) fn uring_repeated() {
+    let watched = watch("uring_repeated", &[]);
+    if watched.output.contains("refused") {
+        println!("skipped: this kernel has no requests that go on");
+        return;
+    }
+    check_whole(&watched);
+    let accepted = numbers(&watched, "accepted");
+    let (port, clients) = (numbers(&watched, "port")[0], numbers(&watched, "clients"));
+    let seen = watched.named("accept4");
+    let results: Vec<i64> = seen.iter().filter_map(|seen| seen.result).collect();
+    assert_eq!(results, accepted, "each of them");
+    for (seen, client) in seen.iter().zip(clients) {
+        let tuple = format!("127.0.0.1:{client}->127.0.0.1:{port}");
+        assert_eq!(seen.argument("tuple"), tuple);
+    }
+    // Four times ten bytes, and that there is no more.
+    let fd = accepted[1] as i32;
+    assert_eq!(
+        watched.moved(fd, seen[1].ts, u64::MAX),
+        sum((5, 40), (0, 0), fd)
+    );
+}

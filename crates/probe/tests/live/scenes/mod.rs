@@ -18,7 +18,7 @@ use names::names;
 use network::{messages, tcp, udp, unix};
 use passed::{moved, passed};
 use processes::{executions, identity, killed, threads, vfork};
-use uring::{uring, uring_files, uring_sockets};
+use uring::{uring, uring_files, uring_repeated, uring_sockets};
 
 /// A part of the number of the container that a scene makes; four of them are the whole.
 pub const CONTAINER: &str = "0123456789abcdef";
@@ -49,6 +49,7 @@ pub fn play(scene: &str, rest: &[String]) {
         "uring" => uring(&rest[0]),
         "uring_files" => uring_files(&rest[0]),
         "uring_sockets" => uring_sockets(),
+        "uring_repeated" => uring_repeated(),
         "nothing" => {}
         "pings" => pings(),
         "old_entry" => old_entry(&rest[0]),

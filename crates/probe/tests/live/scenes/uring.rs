@@ -1,6 +1,8 @@
 //! Requests of `io_uring`.
 
 use std::fs;
+use std::io::Write;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
 use super::{c, call};
@@ -11,6 +13,10 @@ struct Request {
     opcode: u8,
     /// Flags that all requests have.
     flags: u8,
+    /// Further flags of sockets.
+    more_flags: u16,
+    /// The group of buffers from which one is taken.
+    group: u16,
     fd: i32,
     address: i64,
     length: u32,
@@ -67,10 +73,14 @@ impl Ring {
 
     /// Submits a request and returns its result.
     fn submit(&mut self, request: Request) -> i32 {
+        self.begin(request);
+        self.next()
+    }
+
+    /// Submits a request.
+    fn begin(&mut self, request: Request) {
         // Offsets in the mapping stand at 10 and 20 of the parameters.
         let (tail, array) = (self.parameters[11] as usize, self.parameters[16] as usize);
-        let (done_head, done_tail) = (self.parameters[20] as usize, self.parameters[21] as usize);
-        let done = self.parameters[25] as usize;
         let slot = self.count & 3;
         self.count += 1;
         // SAFETY: within the mappings; nobody else uses them, since the kernel acts within the call.
@@ -79,23 +89,39 @@ impl Ring {
             entry.write_bytes(0, 64);
             entry.write(request.opcode);
             entry.add(1).write(request.flags);
+            entry.add(2).cast::<u16>().write(request.more_flags);
             entry.add(4).cast::<i32>().write(request.fd);
             entry.add(8).cast::<u64>().write(request.offset);
             entry.add(16).cast::<i64>().write(request.address);
             entry.add(24).cast::<u32>().write(request.length);
             entry.add(28).cast::<u32>().write(request.own_flags);
+            entry.add(32).cast::<u64>().write(u64::from(self.count));
+            entry.add(40).cast::<u16>().write(request.group);
             entry.add(44).cast::<u32>().write(request.other);
             let place = self.rings.add(array + 4 * slot as usize);
             place.cast::<u32>().write(slot);
             let last = self.rings.add(tail).cast::<u32>();
             last.write_volatile(self.count);
-            let entered = libc::syscall(libc::SYS_io_uring_enter, self.fd, 1, 1, 1, 0, 0);
+            let entered = libc::syscall(libc::SYS_io_uring_enter, self.fd, 1, 0, 0, 0, 0);
             assert_eq!(entered, 1);
-            let last = self.rings.add(done_tail).cast::<u32>().read_volatile() - 1;
-            let entry = self.rings.add(done + 16 * (last as usize & 7));
+        }
+    }
+
+    /// Waits for the next result and returns it.
+    fn next(&mut self) -> i32 {
+        let (head, tail) = (self.parameters[20] as usize, self.parameters[21] as usize);
+        let done = self.parameters[25] as usize;
+        // SAFETY: as above.
+        unsafe {
+            let first = self.rings.add(head).cast::<u32>();
+            let number = first.read_volatile();
+            while self.rings.add(tail).cast::<u32>().read_volatile() == number {
+                let entered = libc::syscall(libc::SYS_io_uring_enter, self.fd, 0, 1, 1, 0, 0);
+                assert_eq!(entered, 0);
+            }
+            let entry = self.rings.add(done + 16 * (number as usize & 7));
             let result = entry.add(8).cast::<i32>().read();
-            let head = self.rings.add(done_head).cast::<u32>();
-            head.write_volatile(last + 1);
+            first.write_volatile(number + 1);
             result
         }
     }
@@ -369,5 +395,73 @@ pub(super) fn uring_sockets() {
     assert_eq!(moved(27, accepted, buffer, 10), 0);
     for fd in [accepted, client, server] {
         moved(19, fd, 0, 0);
+    }
+}
+
+/// Accepts and receives by requests that go on.
+pub(super) fn uring_repeated() {
+    const PROVIDE_BUFFERS: u8 = 31;
+    const SELECT_BUFFER: u8 = 1 << 5;
+    let Some(mut ring) = Ring::new() else {
+        println!("refused");
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    println!("port {}", address.port());
+    ring.begin(Request {
+        opcode: 13,
+        more_flags: 1,
+        fd: listener.as_raw_fd(),
+        own_flags: libc::SOCK_CLOEXEC as u32,
+        ..Request::default()
+    });
+    let mut clients = Vec::new();
+    let mut accepted = Vec::new();
+    for _ in 0..3 {
+        clients.push(TcpStream::connect(address).unwrap());
+        let got = ring.next();
+        if got < 0 {
+            println!("refused: {got}");
+            return;
+        }
+        accepted.push(got);
+    }
+    let words = |numbers: &[i32]| {
+        let words: Vec<String> = numbers.iter().map(i32::to_string).collect();
+        words.join(" ")
+    };
+    println!("accepted {}", words(&accepted));
+    let ports: Vec<i32> = clients
+        .iter()
+        .map(|client| client.local_addr().unwrap().port().into())
+        .collect();
+    println!("clients {}", words(&ports));
+    let mut buffers = vec![0_u8; 8 * 64];
+    ring.done(Request {
+        opcode: PROVIDE_BUFFERS,
+        fd: 8,
+        address: buffers.as_mut_ptr() as i64,
+        length: 64,
+        group: 7,
+        ..Request::default()
+    });
+    ring.begin(Request {
+        opcode: 27,
+        flags: SELECT_BUFFER,
+        more_flags: 2,
+        group: 7,
+        fd: accepted[1],
+        ..Request::default()
+    });
+    for _ in 0..4 {
+        clients[1].write_all(b"0123456789").unwrap();
+        assert_eq!(ring.next(), 10);
+    }
+    clients[1].shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ring.next(), 0, "the end, which is the last time");
+    for fd in accepted {
+        // SAFETY: it is ours, and nobody else knows it.
+        assert_eq!(unsafe { libc::close(fd) }, 0);
     }
 }
