@@ -73,21 +73,23 @@ impl Judgement {
             matches,
         } = self;
         matches.clear();
+        steps.clear();
         let single = |rule| Match { rule, led: None };
-        let outcome = evaluator.rules(rules, view, |rule, _| matches.push(single(rule)));
-        if outcome != Outcome::Dropped && rules.is_stateful() {
-            steps.clear();
-            evaluator.steps(rules, view, |step| steps.push(step));
-            if !steps.is_empty() {
-                let on_alert = |alert: StatefulAlert<'_>| {
-                    let led = Some(Led::to(&alert));
-                    matches.push(Match {
-                        rule: alert.rule,
-                        led,
-                    });
-                };
-                correlator.observe_each(rules, view, time, steps, on_steps, on_alert);
-            }
+        let outcome = evaluator.rules_and_steps(
+            rules,
+            view,
+            |rule, _| matches.push(single(rule)),
+            |step| steps.push(step),
+        );
+        if !steps.is_empty() {
+            let on_alert = |alert: StatefulAlert<'_>| {
+                let led = Some(Led::to(&alert));
+                matches.push(Match {
+                    rule: alert.rule,
+                    led,
+                });
+            };
+            correlator.observe_each(rules, view, time, steps, on_steps, on_alert);
         }
         (outcome, matches)
     }

@@ -72,6 +72,29 @@ impl Evaluator {
         Outcome::Matched(matched)
     }
 
+    /// The same, and gives the steps of rules over several observations that the observation takes to `on_step`.
+    /// What was found out for the rules is not asked again for the steps.
+    pub fn rules_and_steps<'r, V: View>(
+        &mut self,
+        set: &'r RuleSet<V>,
+        view: &V,
+        on_match: impl FnMut(RuleId, &'r Rule<V>),
+        on_step: impl FnMut(StepId),
+    ) -> Outcome {
+        let outcome = self.rules(set, view, on_match);
+        if outcome != Outcome::Dropped && set.is_stateful() {
+            self.each_step(set, view, on_step);
+        }
+        outcome
+    }
+
+    fn each_step<V: View>(&mut self, set: &RuleSet<V>, view: &V, mut on_step: impl FnMut(StepId)) {
+        self.each_match(&set.program, &set.plans.index, view, |step| {
+            on_step(StepId(step));
+            ControlFlow::Continue(())
+        });
+    }
+
     /// Calls `on_match` with each rule of an index that matches, in their order, until it breaks; whether it
     /// did.
     fn each_match<V: View>(
@@ -201,12 +224,9 @@ impl Evaluator {
 
     /// Finds the steps of rules over several observations that an observation takes. Drop rules are not
     /// asked again: what [`rules`](Self::rules) has dropped is not to come here.
-    pub fn steps<V: View>(&mut self, set: &RuleSet<V>, view: &V, mut on_step: impl FnMut(StepId)) {
+    pub fn steps<V: View>(&mut self, set: &RuleSet<V>, view: &V, on_step: impl FnMut(StepId)) {
         self.begin(&set.program);
-        self.each_match(&set.program, &set.plans.index, view, |step| {
-            on_step(StepId(step));
-            ControlFlow::Continue(())
-        });
+        self.each_step(set, view, on_step);
     }
 
     /// Forgets all answers.

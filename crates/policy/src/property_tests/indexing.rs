@@ -163,4 +163,33 @@ proptest! {
             prop_assert_eq!(taken, wanted, "{}\n{:?}", text, toy);
         }
     }
+
+    /// What was found out for rules holds for steps.
+    #[test]
+    fn rules_and_steps_are_found_together(
+        macros in macros(),
+        rules in proptest::collection::vec(needing(), 2..90),
+        toys in proptest::collection::vec(toy(), 1..12),
+    ) {
+        let mut text = String::new();
+        // Every other rule counts.
+        let all = rule_file(&macros, &rules, None);
+        for (number, part) in all.split_inclusive("  output: o\n").enumerate() {
+            text.push_str(part);
+            if number % 2 == 0 && part.ends_with("  output: o\n") {
+                text.push_str("  threshold: {count: 1000, within: 1h}\n");
+            }
+        }
+        let set = load(&text, Dialect::Falco);
+        let mut evaluator = Evaluator::new();
+        for toy in &toys {
+            let (mut matched, mut taken) = (Vec::new(), Vec::new());
+            evaluator.rules(&set, toy, |id, _| matched.push(id));
+            evaluator.steps(&set, toy, |step| taken.push(step));
+            let (mut together, mut steps) = (Vec::new(), Vec::new());
+            evaluator.rules_and_steps(&set, toy, |id, _| together.push(id), |step| steps.push(step));
+            prop_assert_eq!(together, matched, "{}\n{:?}", text, toy);
+            prop_assert_eq!(steps, taken, "{}\n{:?}", text, toy);
+        }
+    }
 }
