@@ -139,6 +139,8 @@ struct sf_config {
 	__u32 by_entry;      /* whether io_uring_complete is given its entry in the ring, not what stands in that */
 	__u64 event_cost;    /* ns of a process's time that a normal record uses up */
 	__u64 event_burst;   /* ns by which it may be ahead */
+	__u32 copies;        /* whether members are copied by helpers though they could be read in place */
+	__u32 unused;
 };
 
 struct sf_header {

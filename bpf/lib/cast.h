@@ -9,10 +9,13 @@
 
 extern void *bpf_rdonly_cast(const void *address, u32 type) __ksym __weak;
 
+/* Whether memory can be read in place. */
+#define READS_IN_PLACE (bpf_ksym_exists(bpf_rdonly_cast) && !config.copies)
+
 #define MEMBER(type, address, member)                                                                      \
 	({                                                                                                 \
 		typeof(((type *)0)->member) value;                                                         \
-		if (bpf_ksym_exists(bpf_rdonly_cast))                                                      \
+		if (READS_IN_PLACE)                                                                        \
 			value = ((type *)bpf_rdonly_cast((const void *)(address),                          \
 							 bpf_core_type_id_kernel(type)))->member;          \
 		else                                                                                       \

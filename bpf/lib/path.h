@@ -32,7 +32,7 @@ static __always_inline bool read_name(char *to, const unsigned char *name, u32 l
 	u64 *words = (u64 *)to, mask;
 	u32 i;
 
-	if (!bpf_ksym_exists(bpf_rdonly_cast) || length > SF_WORDS * 8)
+	if (!READS_IN_PLACE || length > SF_WORDS * 8)
 		return !bpf_probe_read_kernel(to, length, name);
 	for (i = 0; i < SF_WORDS && 8 * i + 8 <= length; i++)
 		words[i] = WORD_AT(name + 8 * i);

@@ -234,6 +234,8 @@ structures! {
         by_entry: u32 = "by_entry",
         event_cost: u64 = "event_cost",
         event_burst: u64 = "event_burst",
+        copies: u32 = "copies",
+        unused: u32 = "unused",
     }
 
     /// The start of every record.

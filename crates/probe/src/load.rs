@@ -100,8 +100,8 @@ pub(crate) fn processors() -> Result<usize, Error> {
     libbpf_rs::num_possible_cpus().map_err(|error| refused("count the processors", &error))
 }
 
-/// Parameters of `io_uring_complete` where it is given a completion as a whole: the ring, the request and that. Before
-/// Linux 6.15 or so it was given its parts.
+/// Parameters of `io_uring_complete` where it is given a completion as a whole: the ring, the request and that. Older
+/// kernels give it the parts.
 const COMPLETE_BY_ENTRY: usize = 3;
 
 fn configure(open: &mut OpenObject, options: &Options) -> Result<(), Error> {
@@ -121,6 +121,8 @@ fn configure(open: &mut OpenObject, options: &Options) -> Result<(), Error> {
             .into(),
         event_cost: 1_000_000_000 / u64::from(options.rate.max(1)),
         event_burst: u64::from(options.burst) * 1_000_000_000 / u64::from(options.rate.max(1)),
+        copies: options.copies.into(),
+        unused: 0,
     };
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();

@@ -39,6 +39,9 @@ pub struct Options {
     pub burst: u32,
     /// Whether the kernel measures how long the programs run. It costs some time itself.
     pub run_times: bool,
+    /// Whether what stands in the kernel's memory is copied piece by piece, as kernels before 6.2 need it, instead of
+    /// read in place: to test that.
+    pub copies: bool,
 }
 
 impl Default for Options {
@@ -54,6 +57,7 @@ impl Default for Options {
             rate: 50_000,
             burst: 100_000,
             run_times: false,
+            copies: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sysflow_event::raw::{RawArguments, RawValue};
@@ -221,9 +222,16 @@ pub fn player(scene: &str, rest: &[&str]) -> Command {
     command
 }
 
+/// Whether scenes are watched as kernels before 6.2 need it.
+pub static COPIES: AtomicBool = AtomicBool::new(false);
+
 /// Plays a scene and watches it.
 pub fn watch(scene: &str, rest: &[&str]) -> Watched {
-    watch_with(Options::default(), scene, rest)
+    let options = Options {
+        copies: COPIES.load(Ordering::Relaxed),
+        ..Options::default()
+    };
+    watch_with(options, scene, rest)
 }
 
 /// The same with options.

@@ -21,8 +21,8 @@ use uring::{uring, uring_files, uring_repeated, uring_sockets};
 
 type Check = (&'static str, fn());
 
-/// All checks.
-pub const ALL: &[Check] = &[
+/// What is done is told.
+pub const SCENES: &[Check] = &[
     ("files", files),
     ("executions", executions),
     ("threads", threads),
@@ -42,17 +42,21 @@ pub const ALL: &[Check] = &[
     ("identity", identity),
     ("special", special),
     ("older", older),
-    ("flood", flood),
-    ("lost", lost),
-    ("old_entry", old_entry),
-    ("latency", latency),
     ("closes", closes),
     ("privileges", privileges),
-    ("killed", killed),
     ("uring", uring),
     ("uring_files", uring_files),
     ("uring_sockets", uring_sockets),
     ("uring_repeated", uring_repeated),
+];
+
+/// How the probe itself behaves.
+pub const CAPTURE: &[Check] = &[
+    ("flood", flood),
+    ("lost", lost),
+    ("old_entry", old_entry),
+    ("latency", latency),
+    ("killed", killed),
     ("per_call", per_call),
     ("every_call", every_call),
     ("asked_for", asked_for),
