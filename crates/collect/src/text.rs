@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice};
-use sysflow_record::avro::{Array, Cursor, Datum};
+use sysflow_record::avro::{Array, Cursor, Datum, write_array};
 
 /// Shared bytes. Children share them with their parents, descriptors with their copies.
 pub(crate) type Text = Arc<[u8]>;
@@ -75,13 +75,9 @@ pub(crate) fn encode<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone) -> Text 
     let (count, bytes) = texts.clone().fold((0_usize, 0), |(count, bytes), text| {
         (count + 1, bytes + text.len())
     });
-    // As arrays are encoded: their length, the texts, an empty block. Most lengths take no more than two bytes.
+    // The lengths of most texts take no more than two bytes.
     let mut encoded = Vec::with_capacity(bytes + 2 * count + 8);
-    if count > 0 {
-        (count as i64).write(&mut encoded);
-        texts.for_each(|text| BStr::new(text).write(&mut encoded));
-    }
-    encoded.push(0);
+    write_array(count, texts.map(BStr::new), &mut encoded);
     Arc::from(encoded)
 }
 

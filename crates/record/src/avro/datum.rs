@@ -177,6 +177,19 @@ impl<'a, T: Datum<'a>> Datum<'a> for Option<T> {
     }
 }
 
+/// Appends the encoding of an array of `count` items, in a single block.
+pub fn write_array<'a, T: Datum<'a>>(
+    count: usize,
+    items: impl Iterator<Item = T>,
+    out: &mut Vec<u8>,
+) {
+    if count > 0 {
+        write_long(count as i64, out);
+        items.for_each(|item| item.write(out));
+    }
+    out.push(0);
+}
+
 /// Any number of values, either still encoded or in a slice.
 #[derive(Clone, Copy)]
 pub struct Array<'a, T> {
@@ -323,11 +336,7 @@ impl<'a, T: Datum<'a> + Copy> Datum<'a> for Array<'a, T> {
             out.extend_from_slice(data);
             return;
         }
-        if !self.is_empty() {
-            write_long(self.len() as i64, out);
-            self.iter().for_each(|item| item.write(out));
-        }
-        out.push(0);
+        write_array(self.len(), self.iter(), out);
     }
 }
 

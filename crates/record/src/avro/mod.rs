@@ -14,7 +14,7 @@ mod shape;
 
 pub use cursor::{Cursor, DatumError};
 pub(crate) use datum::write_long;
-pub use datum::{Array, ArrayIter, Datum, Map};
+pub use datum::{Array, ArrayIter, Datum, Map, write_array};
 pub use plan::Plan;
 pub use schema::{SchemaError, WriterType, parse_schema};
 pub(crate) use shape::SchemaWriter;
