@@ -320,16 +320,16 @@ impl<S: RecordSink> Collector<S> {
                 ops,
                 bytes,
             }) => {
-                flow.read_ops += ops;
-                flow.read_bytes += bytes.max(0);
+                flow.read_ops = flow.read_ops.saturating_add(ops);
+                flow.read_bytes = flow.read_bytes.saturating_add(bytes.max(0));
             }
             Some(Moved {
                 direction: Direction::Out,
                 ops,
                 bytes,
             }) => {
-                flow.write_ops += ops;
-                flow.write_bytes += bytes.max(0);
+                flow.write_ops = flow.write_ops.saturating_add(ops);
+                flow.write_bytes = flow.write_bytes.saturating_add(bytes.max(0));
             }
             None => {}
         }

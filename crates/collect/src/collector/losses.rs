@@ -18,7 +18,10 @@ const OWN: [(&str, &str); 3] = [
 impl<S: RecordSink> Collector<S> {
     /// The source has lost something before an event.
     pub(super) fn on_loss(&mut self, event: &Event<'_>, count: Option<u64>) {
-        self.statistics.source_losses += count.unwrap_or(1);
+        self.statistics.source_losses = self
+            .statistics
+            .source_losses
+            .saturating_add(count.unwrap_or(1));
         self.write_loss(
             event.name,
             "dropped by the source",

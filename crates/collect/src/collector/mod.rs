@@ -206,7 +206,7 @@ impl<S: RecordSink> Collector<S> {
     /// many. The strict profile counts them only.
     pub fn lost(&mut self, kind: &str, reason: &str, count: u64) {
         self.complete_snapshot();
-        self.statistics.source_losses += count;
+        self.statistics.source_losses = self.statistics.source_losses.saturating_add(count);
         self.write_loss(kind, reason, count, self.now);
     }
 

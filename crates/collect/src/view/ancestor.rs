@@ -21,7 +21,7 @@ event_fields! {
     PROC_PPID_DURATION = "proc.ppid.duration": Duration, "Age of the parent at the event, ns."
         => value |v| {
             let created = v.ancestor(1).filter(|parent| parent.created != 0)?.created;
-            Some(Value::Int(v.event.ts as i64 - created as i64))
+            Some(Value::Int((v.event.ts as i64).saturating_sub(created as i64)))
         };
     PROC_PNAME = "proc.pname": Text, "Short name of the parent."
         => value |v| Some(Value::Text(&v.ancestor(1)?.comm));

@@ -46,7 +46,7 @@ event_fields! {
     CONTAINER_START = "container.start_ts": Time, "Start of the container, ns since the epoch, if it is known."
         => value |v| v.started().map(|start| Value::Int(start as i64));
     CONTAINER_DURATION = "container.duration": Duration, "Age of the container at the event, ns, if its start is known."
-        => value |v| v.started().map(|start| Value::Int(v.event.ts as i64 - start as i64));
+        => value |v| v.started().map(|start| Value::Int((v.event.ts as i64).saturating_sub(start as i64)));
     CONTAINER_IP = "container.ip": Text, "Address of the container, if it has one of its own."
         => value |v| v.own_address();
     CONTAINER_CNI = "container.cni.json": Text, "What the network plugin answered for the pod, as JSON."

@@ -61,7 +61,7 @@ event_fields! {
     PROC_DURATION = "proc.duration": Duration, "Age of the process at the event, ns."
         => value |v| {
             let created = v.main().filter(|main| main.created != 0)?.created;
-            Some(Value::Int(v.event.ts as i64 - created as i64))
+            Some(Value::Int((v.event.ts as i64).saturating_sub(created as i64)))
         };
     PROC_PIDNS_START = "proc.pidns_init_start_ts": Time, "Start of the first process of the namespace, if known."
         => value |v| v.usage().namespace_start.map(|start| Value::Int(start as i64));
