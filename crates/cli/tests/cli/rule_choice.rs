@@ -79,6 +79,18 @@ fn an_error_that_is_no_missing_field_is_the_reason_that_is_told() {
 }
 
 #[test]
+fn a_misspelled_token_is_the_only_one_that_is_told() {
+    let wrong = RULES.replace("output: o", "output: \"%evt.datetime %thread.vtd\"");
+    let (_guard, path) = rules(&wrong);
+    let report = json(&sysflow(&["rules", "check", &path, "--json"]).stdout);
+    let problems = report["problems"].as_array().unwrap();
+    let messages = problems.iter().map(|problem| &problem["message"]);
+    let messages: Vec<&str> = messages.map(|message| message.as_str().unwrap()).collect();
+    // Only records lack the first token, so it keeps no rule from running.
+    assert_eq!(messages, ["`%thread.vtd` names no field"; 2], "{report}");
+}
+
+#[test]
 fn coverage_tells_what_a_source_cannot_answer() {
     let (_guard, path) = rules(&format!("{RULES}{TORN}"));
     let output = sysflow(&["rules", "list", &path, "--source", &recording()]);

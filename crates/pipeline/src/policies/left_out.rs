@@ -69,7 +69,10 @@ impl fmt::Display for Reason {
 
 /// Whether a problem can be one of a view, and none of the other.
 pub(super) const fn is_missing_field(code: Code) -> bool {
-    matches!(code, Code::ForeignField | Code::UnknownField)
+    matches!(
+        code,
+        Code::ForeignField | Code::UnknownField | Code::UnknownToken
+    )
 }
 
 impl LeftOut {
