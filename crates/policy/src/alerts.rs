@@ -30,7 +30,7 @@ pub(crate) fn output<V: View>(
         let mut added = entry.extra_output.clone().unwrap_or_default();
         if entry.suggested_output {
             for field in &options.suggested_fields {
-                if V::catalogue().resolve(field).is_ok() {
+                if V::catalogue().known(field).is_some() {
                     // Writing to a string cannot fail.
                     let _ = write!(added, " {}=%{field}", field.replace('.', "_"));
                 }

@@ -250,7 +250,7 @@ impl Compiler {
 
     /// Points out a value that looks like a field or a transformer.
     fn like_a_field(&mut self, text: &str, span: Span, quoted: bool, scope: &Scope) {
-        let is_field = text.contains('.') && self.catalogue.resolve(text).is_ok();
+        let is_field = text.contains('.') && self.catalogue.known(text).is_some();
         let is_call = scope.dialect == Dialect::Falco
             && parser::leading_call(text).is_some_and(|(_, length)| length == text.len());
         if !(is_field || is_call) {

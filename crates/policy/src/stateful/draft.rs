@@ -153,7 +153,7 @@ impl Fields<'_> {
     fn lineage(&mut self, word: &MappedText) -> Option<Lineage> {
         let catalogue = self.compiler.catalogue;
         let find = |name: &str| {
-            let resolved = catalogue.resolve(name).ok()?;
+            let resolved = catalogue.known(name)?;
             Some((resolved.id, resolved.arg))
         };
         if let (Some(own), Some(ancestors)) = (find("proc.pid"), find("proc.apid")) {
