@@ -14,7 +14,7 @@ use sysflow_pipeline::judging::Judgement;
 use sysflow_pipeline::policies::{Rules, Views};
 use sysflow_pipeline::progress::Progress;
 use sysflow_pipeline::stream::{self, Fault, Options, Sink};
-use sysflow_policy::LoadOptions;
+use sysflow_policy::{LoadOptions, Selection, Selector};
 use sysflow_record::entity::Joined;
 
 use crate::{fastest, with_filler};
@@ -40,6 +40,7 @@ struct Judge<'r> {
     rules: &'r Rules,
     records: Judgement,
     events: Judgement,
+    operations: u64,
     matches: u64,
 }
 
@@ -52,6 +53,10 @@ impl Sink for Judge<'_> {
         let (_, matches) = self.records.judge(&self.rules.records, joined, joined.ts());
         self.matches += matches.len() as u64;
         ControlFlow::Continue(())
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations
     }
 
     fn event(&mut self, view: &EventView<'_>) -> ControlFlow<()> {
@@ -84,7 +89,14 @@ pub(crate) fn measure(paths: &[PathBuf], rules: &[PathBuf], filler: usize) -> Re
     for (task, filler) in [("rules", 0), ("rules_with_filler", filler)] {
         let begin = Instant::now();
         let files = with_filler(rules, filler)?;
-        let rules = Rules::load(files, &LoadOptions::default(), Views::Both);
+        let options = LoadOptions {
+            selection: vec![Selection {
+                enable: true,
+                rules: Selector::Name("*".to_owned()),
+            }],
+            ..LoadOptions::default()
+        };
+        let rules = Rules::load(files, &options, Views::Both);
         eprintln!(
             "{} of {} rules run, loaded in {:.1?}",
             rules.running(),
@@ -96,6 +108,7 @@ pub(crate) fn measure(paths: &[PathBuf], rules: &[PathBuf], filler: usize) -> Re
             let mut judge = Judge {
                 records: Judgement::new(&rules.records),
                 events: Judgement::new(&rules.events),
+                operations: rules.events.operations(),
                 rules: &rules,
                 matches: 0,
             };

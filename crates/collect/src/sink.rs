@@ -25,6 +25,13 @@ pub trait RecordSink {
     /// Takes a record. Whatever it refers to has been taken before in the same file.
     fn record(&mut self, record: &Record<'_>, context: &Context<'_>);
 
+    /// Whether events of these [operations](sysflow_field::View::operations) are wanted. Others count, but are not
+    /// shown.
+    fn wants(&self, operations: u64) -> bool {
+        let _ = operations;
+        true
+    }
+
     /// Sees an operation when it has ended, in its place among the records. The state is that after the
     /// operation, but for a descriptor that was closed and a thread that has ended: they are still there.
     fn event(&mut self, view: &EventView<'_>) {

@@ -75,6 +75,11 @@ pub trait Sink {
     /// Takes a record.
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<Self::Stop>;
 
+    /// The [operations](sysflow_field::View::operations) of which events are wanted.
+    fn operations(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Sees an operation of a capture, before the records that it ends.
     fn event(&mut self, _view: &EventView<'_>) -> ControlFlow<Self::Stop> {
         ControlFlow::Continue(())
@@ -217,6 +222,10 @@ impl<S: Sink> RecordSink for Shared<'_, '_, '_, S> {
 
     fn record(&mut self, record: &Record<'_>, _: &Context<'_>) {
         self.0.borrow_mut().record(record);
+    }
+
+    fn wants(&self, operations: u64) -> bool {
+        self.0.borrow().sink.operations() & operations != 0
     }
 
     fn event(&mut self, view: &EventView<'_>) {

@@ -305,9 +305,19 @@ impl<V: View> RuleSet<V> {
 
     /// Whether a rule that is asked may match an observation that stands for this operation.
     pub fn asks_for(&self, operation: &str) -> bool {
-        let bits = V::catalogue().operation(operation.as_bytes()).unwrap_or(0);
+        self.is_for(V::catalogue().operation(operation.as_bytes()).unwrap_or(0))
+    }
+
+    /// The [operations](View::operations) for which there are rules that are asked: observations of others need not be
+    /// shown to them.
+    pub fn operations(&self) -> u64 {
+        let all = (0..u64::BITS).map(|bit| 1 << bit);
+        all.filter(|bit| self.is_for(*bit)).sum()
+    }
+
+    fn is_for(&self, operations: u64) -> bool {
         let indexes = [&self.drop_index, &self.rule_index, &self.plans.index];
-        indexes.into_iter().any(|index| index.asks_for(bits))
+        indexes.into_iter().any(|index| index.asks_for(operations))
     }
 
     /// How many rules are for the operation and the kind of an observation.

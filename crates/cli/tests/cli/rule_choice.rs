@@ -168,3 +168,30 @@ fn rules_are_chosen_when_they_are_run() {
     );
     assert_eq!(fired(&["--disable", "*", "--enable", "Off"]), ["Off"]);
 }
+
+#[test]
+fn what_no_rule_asks_for_changes_no_alert() {
+    let asked = "
+- rule: asked
+  desc: d
+  condition: evt.type in (open, openat, dup, close) and fd.num >= 0
+  output: \"%evt.num %evt.deltatime %evt.reltime %fd.name %fd.name_changed %fd.nameraw %proc.vmsize\"
+  priority: NOTICE
+";
+    let all = format!(
+        "{asked}- rule: all\n  desc: d\n  condition: evt.num > 0\n  output: o\n  priority: DEBUG\n"
+    );
+    let Some(capture) = capture("files-filesat.scap") else {
+        return;
+    };
+    let alerts = |rules_text: &str| -> Vec<String> {
+        let (_guard, path) = rules(rules_text);
+        let output = sysflow(&["run", "-p", &path, "--source", &capture, "--json"]);
+        let alerts = json_lines(&output.stdout).into_iter();
+        let alerts = alerts.filter(|alert| alert["rule"] == "asked");
+        alerts.map(|alert| alert["output"].to_string()).collect()
+    };
+    let alone = alerts(asked);
+    assert!(alone.len() > 10, "{alone:?}");
+    assert_eq!(alone, alerts(&all));
+}

@@ -11,8 +11,8 @@ use crate::sink::RecordSink;
 use crate::state::descriptor::{Descriptor, Ends, Kind};
 use crate::state::dns;
 use crate::state::thread::Details;
-use crate::text::Text;
-use crate::view::{EventView, descriptor_of};
+use crate::text::{Text, shared};
+use crate::view::{EventView, bit_of, descriptor_of};
 
 /// When events were shown, ns since the epoch; 0 for never.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +50,9 @@ impl<S: RecordSink> Collector<S> {
             self.container_facts
                 .learn(container, self.config.limits.containers);
         }
-        let fd = if is_shown {
+        let operations = if is_shown { bit_of(event.name) } else { 0 };
+        let is_wanted = is_shown && self.sink.wants(operations);
+        let fd = if is_wanted {
             descriptor_of(event, arguments)
         } else {
             None
@@ -60,17 +62,20 @@ impl<S: RecordSink> Collector<S> {
         if is_shown {
             self.learn_names(event);
             self.note_details(event, arguments);
+            if self.shown.first == 0 {
+                self.shown.first = event.ts;
+            }
+        }
+        if is_wanted {
             let thread = self.threads.get(event.tid);
             let descriptor = fd.and_then(|fd| self.threads.descriptor_of_thread(thread?, fd));
             let is_name_changed = match (descriptor, before) {
                 (Some(descriptor), Some(before)) => has_new_name(descriptor, &before),
                 _ => false,
             };
-            if self.shown.first == 0 {
-                self.shown.first = event.ts;
-            }
             let view = EventView {
                 event,
+                operations,
                 arguments,
                 number: self.statistics.events,
                 threads: &self.threads,
@@ -88,6 +93,8 @@ impl<S: RecordSink> Collector<S> {
                 descriptor,
             };
             self.sink.event(&view);
+        }
+        if is_shown {
             self.shown.previous = event.ts;
         }
         if self.delayed.exit.is_some() || self.delayed.close.is_some() {
@@ -183,7 +190,7 @@ impl<S: RecordSink> Collector<S> {
             && let Some(table) = self.threads.descriptors_mut(event.tid)
             && let Some(descriptor) = table.get_mut(fd)
         {
-            descriptor.raw_path = Some(Arc::from(path));
+            descriptor.raw_path = Some(shared(&descriptor.path, path));
         }
         self.begin_details(event.tid);
         // No others tell what is looked for. A clone tells of its caller in passing; what both use is told by what

@@ -43,6 +43,7 @@ use sysflow_event::raw::{Category, RawArguments, RawValue};
 use sysflow_field::{Arg, Catalogue, Elsewhere, Field, FieldId, Keys, Value, View};
 
 pub use line::{arguments, line};
+pub(crate) use operations::bit_of;
 
 use crate::collector::Shown;
 use crate::state::accounts::Accounts;
@@ -58,6 +59,8 @@ use crate::tables::Tables;
 #[derive(Clone, Copy)]
 pub struct EventView<'a> {
     pub(crate) event: &'a Event<'a>,
+    /// The bit of the event's name.
+    pub(crate) operations: u64,
     pub(crate) arguments: &'a dyn RawArguments,
     pub(crate) number: u64,
     pub(crate) threads: &'a Threads,
@@ -102,7 +105,7 @@ macro_rules! modules {
             }
 
             fn operations(&self) -> u64 {
-                operations::bit_of(self.event.name)
+                self.operations
             }
 
             fn visit(

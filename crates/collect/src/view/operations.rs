@@ -179,7 +179,7 @@ const fn slot_of(name: &str) -> usize {
 }
 
 /// The bit of an operation.
-pub(super) fn bit_of(name: &str) -> u64 {
+pub(crate) fn bit_of(name: &str) -> u64 {
     let mut slot = slot_of(name);
     loop {
         let (known, bit) = HASHED[slot];

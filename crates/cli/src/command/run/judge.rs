@@ -75,6 +75,8 @@ pub struct Judge {
     filter: Filter,
     records: Side<Joined<'static>>,
     events: Side<EventView<'static>>,
+    /// The operations that rules ask for.
+    operations: u64,
     teller: Teller,
     colour: ColourChoice,
 }
@@ -116,6 +118,7 @@ impl Judge {
                 out: options.out,
                 bar: options.bar,
             },
+            operations: rules.events.operations(),
             rules,
             host,
             colour: options.colour,
@@ -128,6 +131,7 @@ impl Judge {
         self.records = Side::new(&rules.records, host, 0);
         self.events = Side::new(&rules.events, host, rules.records.rules().len());
         self.teller.summary.adopt(&rules);
+        self.operations = rules.events.operations();
         self.rules = rules;
     }
 
@@ -166,6 +170,10 @@ impl Sink for Judge {
     fn record(&mut self, joined: &Joined<'_>) -> ControlFlow<io::Error> {
         self.teller
             .judge(&self.rules.records, &mut self.records, joined)
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations
     }
 
     fn event(&mut self, view: &EventView<'_>) -> ControlFlow<io::Error> {

@@ -131,6 +131,10 @@ impl Sink for Watch {
         self.judge.record(joined)
     }
 
+    fn operations(&self) -> u64 {
+        self.judge.operations()
+    }
+
     fn event(&mut self, view: &EventView<'_>) -> ControlFlow<Self::Stop> {
         self.judge.event(view)
     }
