@@ -87,6 +87,8 @@ pub struct Limits {
     /// The values are one whole: `in` asks for all of them, `intersects` for one, and no other comparison
     /// applies.
     pub whole_list: bool,
+    /// Values are compared one after the other: `!=` asks for one that differs, not for none that is equal.
+    pub one_differs: bool,
 }
 
 impl Limits {
@@ -96,6 +98,7 @@ impl Limits {
         no_transformer: false,
         filter_only: false,
         whole_list: false,
+        one_differs: false,
     };
     /// Neither on the right side nor within a transformer.
     pub const LEFT_SIDE: Self = Self {

@@ -170,15 +170,14 @@ fn on_both(
 ) -> Diagnostics {
     let spans = |problems: &Diagnostics| -> HashSet<(Span, Code)> {
         let hints = problems.hints();
-        let all = problems.iter().chain(hints.iter());
-        all.map(|problem| (problem.span(), problem.code)).collect()
+        problems.iter().chain(hints.iter()).map(about).collect()
     };
     let (places_on_records, places_on_events) = (spans(on_records), spans(on_events));
     // Where rules run: only that view's word counts.
     let events_names = names(events);
     let records_names = names(records);
     let wanted = |problem: &Diagnostic, others: &HashSet<(Span, Code)>, own: &HashSet<&str>| {
-        let is_common = others.contains(&(problem.span(), problem.code));
+        let is_common = others.contains(&about(problem));
         if problem.severity == Severity::Error {
             let mut left_out = problem.leaves_out.iter();
             let keeps_one_out = left_out.any(|name| lost.contains(name.as_str()));
@@ -197,10 +196,19 @@ fn on_both(
     problems.retain(|problem| wanted(problem, &places_on_records, &events_names));
     problems.retain_hints(|hint| wanted(hint, &places_on_records, &events_names));
     problems.adopt(on_records, |problem| {
-        let is_common = places_on_events.contains(&(problem.span(), problem.code));
+        let is_common = places_on_events.contains(&about(problem));
         !is_common && wanted(problem, &places_on_events, &records_names)
     });
     problems
+}
+
+/// What a problem is about. That a view has no such field is the same problem whether it knows why or not.
+fn about(problem: &Diagnostic) -> (Span, Code) {
+    let code = match problem.code {
+        Code::ForeignField => Code::UnknownField,
+        code => code,
+    };
+    (problem.span(), code)
 }
 
 /// The names of the rules that run.

@@ -2,7 +2,7 @@
 //!
 //! Values are fitted to the types of fields in [`fit`](crate::fit).
 
-use sysflow_field::{Absence, Field, Resolved, Unresolved};
+use sysflow_field::{Absence, Arg, Field, Resolved, Unresolved};
 
 use crate::Dialect;
 use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right};
@@ -12,7 +12,7 @@ use crate::falco::FalcoCode;
 use crate::lists::{Word, looks_like_macro, macro_as_value};
 use crate::made;
 use crate::parser;
-use crate::predicate::{Order, Predicate, Source, Spec};
+use crate::predicate::{Order, Predicate, Question, Source, Spec};
 use crate::program::NodeId;
 use crate::source::Span;
 
@@ -450,6 +450,14 @@ impl Compiler {
             return self.compare_list(check, left, words, scope);
         }
         let specs = self.specs(check, left, words, scope)?;
+        if left.field.limits.one_differs
+            && scope.dialect == Dialect::Falco
+            && check.operator == Operator::NotEqual
+            && let (Source::Field(question), [spec]) = (&left.source, &specs[..])
+            && question.arg == Arg::None
+        {
+            return self.some_value_differs(question, spec.clone());
+        }
         let mut tests = Vec::with_capacity(specs.len());
         for spec in specs {
             tests.push(self.test(left.clone(), spec, check.span(), scope)?);
@@ -459,6 +467,18 @@ impl Compiler {
             return Some(self.not_equal(any, &[left], scope));
         }
         Some(any)
+    }
+
+    /// There are values, and not all of them are so.
+    fn some_value_differs(&mut self, question: &Question, spec: Spec) -> Option<NodeId> {
+        let present = Predicate::of(Source::Field(question.clone()), Spec::Present);
+        let every = Predicate::Every {
+            question: question.clone(),
+            spec,
+        };
+        let (present, every) = (self.builder.test(present), self.builder.test(every));
+        let differs = self.builder.not(every.ok()?);
+        Some(self.builder.all(vec![present.ok()?, differs]))
     }
 
     /// Compares a field whose values are one whole.

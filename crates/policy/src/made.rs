@@ -117,8 +117,13 @@ impl Maker {
         }
         let asked = question(self.catalogue, span, resolved)?;
         let list = field.list && asked.arg == Arg::None && asked.path.is_none();
+        let transform = match Transform::Field(asked) {
+            // A whole without values is missing, while other lists have the length 0.
+            whole if list && field.limits.whole_list => Transform::Tuple([whole].into()),
+            values => values,
+        };
         Ok(Values {
-            transform: Transform::Field(asked),
+            transform,
             ty: field.ty,
             list,
             is_tuple: false,

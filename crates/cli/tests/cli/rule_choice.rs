@@ -91,6 +91,15 @@ fn a_misspelled_token_is_the_only_one_that_is_told() {
 }
 
 #[test]
+fn a_field_that_no_view_has_is_the_reason_that_is_told() {
+    let wrong = TORN.replace("evt.cpu = 0 and sf.flow.wbytes > 1", "thread.cpu > 1");
+    let (_guard, path) = rules(&wrong);
+    let told = text(&sysflow(&["rules", "check", &path]).stdout);
+    assert!(told.contains("field `thread.cpu` needs"), "{told}");
+    assert!(!told.contains("neither records nor operations"), "{told}");
+}
+
+#[test]
 fn coverage_tells_what_a_source_cannot_answer() {
     let (_guard, path) = rules(&format!("{RULES}{TORN}"));
     let output = sysflow(&["rules", "list", &path, "--source", &recording()]);

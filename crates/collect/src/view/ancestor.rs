@@ -11,6 +11,16 @@ use crate::state::thread::Thread;
 /// Ancestors looked at at most: what is damaged can go round in a circle.
 const DEEPEST: usize = 256;
 
+/// What all ancestors have is compared one by one.
+const ONE_DIFFERS: Limits = Limits {
+    one_differs: true,
+    ..Limits::NONE
+};
+const ANCESTORS: Limits = Limits {
+    one_differs: true,
+    ..Limits::LEFT_SIDE
+};
+
 event_fields! {
     PROC_PPID = "proc.ppid": Int, "Process id of the parent, if it is known."
         => value |v| Some(Value::Int(v.ancestor(1)?.pid));
@@ -31,19 +41,19 @@ event_fields! {
         => value |v| Some(Value::Text(&v.ancestor(1)?.exe_path));
     PROC_PCMDLINE = "proc.pcmdline": Text, "Short name and arguments of the parent."
         => text |v, out| { let parent = v.ancestor(1)?; write_command(&parent.comm, parent, false, out); Some(()) };
-    PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
+    PROC_ANAME = "proc.aname": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: ANCESTORS },
         "Short names of the ancestors; with a position one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.comm)));
-    PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
+    PROC_AEXE = "proc.aexe": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: ANCESTORS },
         "argv[0] of the ancestors; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.exe)));
-    PROC_AEXEPATH = "proc.aexepath": Path { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
+    PROC_AEXEPATH = "proc.aexepath": Path { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: ANCESTORS },
         "Executables of the ancestors; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Text(&thread.exe_path)));
-    PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex, shown: Shown::At(0), limits: Limits::LEFT_SIDE },
+    PROC_APID = "proc.apid": Int { list: true, argument: Argument::OptionalIndex, shown: Shown::At(0), limits: ANCESTORS },
         "Process ids of the ancestors; with a position of one of them, 0 being the process itself. Texts show that one."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.value(Value::Int(thread.pid)));
-    PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: Limits::LEFT_SIDE },
+    PROC_ACMDLINE = "proc.acmdline": Text { list: true, argument: Argument::OptionalIndex, shown: Shown::Joined, limits: ANCESTORS },
         "Short names and arguments of the ancestors; with a position of one of them, 0 being the process itself."
         => each |v, arg, emit| v.each_ancestor(arg, |thread| emit.text(|out| {
             write_command(&thread.comm, thread, false, out);
@@ -58,7 +68,7 @@ event_fields! {
             })),
             _ => { emit.text(|out| v.write_all_arguments(out)); }
         };
-    PROC_AENV = "proc.aenv": Text { list: true, argument: Argument::OptionalKey, shown: Shown::At(0) },
+    PROC_AENV = "proc.aenv": Text { list: true, argument: Argument::OptionalKey, shown: Shown::At(0), limits: ONE_DIFFERS },
         "Environments of the ancestors; with a position of one of them, 0 being the process itself, which texts show; with a name the value of that variable of the nearest ancestor that has it."
         => each |v, arg, emit| match arg {
             Arg::Key(name) => if v.main().is_some() {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use sysflow_event::Operation;
 use sysflow_event::descriptor::SpecialKind;
-use sysflow_field::{Arg, Argument, Shown, Value};
+use sysflow_field::{Arg, Argument, Limits, Shown, Value};
 
 use super::EventView;
 use super::socket::protocol;
@@ -13,6 +13,12 @@ use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE};
 const PROCESSES: &[u8] = b"/proc/";
 const UPPER_LAYER: u32 = 0x8000;
 const LOWER_LAYER: u32 = 0x1_0000;
+
+const WHOLE_LIST: Limits = Limits {
+    whole_list: true,
+    no_right_side: true,
+    ..Limits::NONE
+};
 
 event_fields! {
     FD_NUM = "fd.num": Int, "Number of the descriptor; negative where there is none."
@@ -39,7 +45,7 @@ event_fields! {
         };
     FD_TYPE = "fd.type": Text, "file, directory, ipv4, ipv6, unix, pipe …"
         => value |v| Some(Value::Text(words(v.descriptor()?).1.as_bytes()));
-    FD_TYPES = "fd.types": Text { list: true, argument: Argument::OptionalIndex },
+    FD_TYPES = "fd.types": Text { list: true, argument: Argument::OptionalIndex, limits: WHOLE_LIST },
         "Types of all descriptors of the process, each once; with a number that of one descriptor."
         => each |v, arg, emit| match arg {
             Arg::Index(fd) => if let Some(descriptor) = v.fd.and_then(|_| v.descriptor_at(i64::from(*fd))) {

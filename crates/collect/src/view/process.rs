@@ -56,11 +56,11 @@ event_fields! {
         => value |v| Some(Value::Int(v.thread?.namespace_pid)).filter(|pid| *pid != Value::Int(-1));
     PROC_TTY = "proc.tty": Int, "Number of the terminal, 0 without one."
         => value |v| Some(Value::Int(i64::from(v.main()?.terminal)));
-    PROC_PID_TS = "proc.pid.ts": Time, "Start of the process, ns since the epoch, if it was seen."
-        => value |v| Some(Value::Int(v.main().filter(|main| main.created != 0)?.created as i64));
-    PROC_DURATION = "proc.duration": Duration, "Age of the process at the event, ns."
+    PROC_PID_TS = "proc.pid.ts": Time, "Start of the thread, ns since the epoch, if it was seen."
+        => value |v| Some(Value::Int(v.thread.filter(|thread| thread.created != 0)?.created as i64));
+    PROC_DURATION = "proc.duration": Duration, "Age of the thread at the event, ns."
         => value |v| {
-            let created = v.main().filter(|main| main.created != 0)?.created;
+            let created = v.thread.filter(|thread| thread.created != 0)?.created;
             Some(Value::Int((v.event.ts as i64).saturating_sub(created as i64)))
         };
     PROC_PIDNS_START = "proc.pidns_init_start_ts": Time, "Start of the first process of the namespace, if known."

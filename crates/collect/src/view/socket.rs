@@ -1,6 +1,6 @@
 //! Fields of the socket that an operation makes or works on.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use sysflow_event::network::Protocol;
 use sysflow_field::{Limits, Shown, Value};
@@ -38,7 +38,7 @@ event_fields! {
         => value |v| v.local_and_remote().map(|(_, remote)| Value::Ip(remote.ip()));
     FD_IP = "fd.ip": Ip { list: true, limits: Limits::FILTER }, "Addresses of client and server."
         => each |v, _, emit| {
-            for end in [v.client(), v.server()].into_iter().flatten() {
+            for end in v.both_ends().into_iter().flatten() {
                 emit.value(Value::Ip(end.ip()));
             }
         };
@@ -61,13 +61,13 @@ event_fields! {
     FD_NET = "fd.net": Net { list: true, limits: Limits::FILTER },
         "Addresses of client and server, to be compared with networks."
         => each |v, _, emit| {
-            for end in [v.client(), v.server()].into_iter().flatten() {
+            for end in v.both_ends().into_iter().flatten() {
                 emit.value(Value::Ip(end.ip()));
             }
         };
     FD_PORT = "fd.port": Port { list: true, limits: Limits::FILTER }, "Ports of client and server."
         => each |v, _, emit| {
-            for end in [v.client(), v.server()].into_iter().flatten() {
+            for end in v.both_ends().into_iter().flatten() {
                 emit.value(Value::Int(end.port().into()));
             }
         };
@@ -104,6 +104,11 @@ event_fields! {
             Value::Int(remote.port().into()).with_text(|text| emit.value(Value::Text(text)));
         };
 }
+
+const NOWHERE_IPV6: Ends = Ends {
+    source: SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+    destination: SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+};
 
 const fn is_internet(descriptor: &Descriptor) -> bool {
     matches!(descriptor.kind, Kind::Internet | Kind::Listener)
@@ -163,6 +168,22 @@ impl EventView<'_> {
             Kind::Listener => Some(descriptor.ends.source),
             _ => (descriptor.role != Role::None).then_some(descriptor.ends.destination),
         }
+    }
+
+    /// Both ends as they stand, without regard to who is the server. Those of a socket that has none yet are zero.
+    fn both_ends(&self) -> [Option<SocketAddr>; 2] {
+        let Some(descriptor) = self.descriptor().filter(|own| is_internet(own)) else {
+            return [None, None];
+        };
+        let ends = match descriptor.ends {
+            Ends::NOWHERE if descriptor.is_ipv6 => NOWHERE_IPV6,
+            ends => ends,
+        };
+        let is_listener = descriptor.kind == Kind::Listener;
+        [
+            Some(ends.source),
+            (!is_listener).then_some(ends.destination),
+        ]
     }
 
     fn client_port_text(&self) -> Option<Value<'static>> {
