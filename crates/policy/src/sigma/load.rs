@@ -9,7 +9,7 @@ use super::collection::{self, Document, Keys};
 use super::correlate;
 use super::correlation::{self, Correlation, CorrelationItem};
 use super::detection::{self, Detection};
-use super::lower::Lowering;
+use super::lower::{Lowering, MAX_MADE};
 use super::mapping::{self, Mapping};
 use super::metadata::{self, LogSource, Status};
 use crate::Dialect;
@@ -257,6 +257,7 @@ impl Sigma {
         let mut sources = Sources {
             mapping: &mapping,
             compiled: HashMap::default(),
+            room: MAX_MADE,
         };
         let mut rules = Vec::with_capacity(self.rules.len());
         let mut failed = Vec::new();
@@ -333,6 +334,8 @@ pub(crate) fn built_in_mapping(source: &str) -> Option<SourceFile> {
 struct Sources<'m> {
     mapping: &'m Mapping,
     compiled: HashMap<usize, Option<NodeId>, RandomState>,
+    /// Bytes that modifiers may still make.
+    room: usize,
 }
 
 impl Sources<'_> {
@@ -395,7 +398,7 @@ impl Sources<'_> {
     }
 
     fn detection(
-        &self,
+        &mut self,
         detection: &Detection,
         log_source: Option<usize>,
         title: String,
@@ -409,6 +412,7 @@ impl Sources<'_> {
             mapping: self.mapping,
             log_source,
             owner,
+            room: &mut self.room,
         };
         lowering.detection(detection)
     }
@@ -452,7 +456,7 @@ impl Sources<'_> {
 
     /// A rule together with the filters that are for it.
     fn filtered<'f>(
-        &self,
+        &mut self,
         root: NodeId,
         rule: &Rule,
         filters: impl Iterator<Item = &'f Filter>,

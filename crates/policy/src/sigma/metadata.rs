@@ -143,14 +143,14 @@ fn level(keys: &mut Keys<'_, '_>) -> Priority {
     let Some(level) = keys.text("level") else {
         return Priority::Informational;
     };
-    match level.text.as_str() {
+    match level.text.to_ascii_lowercase().as_str() {
         "informational" => Priority::Informational,
         "low" => Priority::Notice,
         "medium" => Priority::Warning,
         "high" => Priority::Error,
         "critical" => Priority::Critical,
-        other => {
-            let message = format!("there is no level `{other}`; informational is meant");
+        _ => {
+            let message = format!("there is no level `{}`; informational is meant", level.text);
             let problem = Diagnostic::warning(Code::UnknownPriority, level.span, message);
             let levels = "levels are informational, low, medium, high and critical";
             keys.report(problem.help(levels));
@@ -162,7 +162,7 @@ fn level(keys: &mut Keys<'_, '_>) -> Priority {
 fn status(keys: &mut Keys<'_, '_>) -> Option<Status> {
     let word = keys.text("status")?;
     let mut all = Status::ALL.iter();
-    if let Some((_, status)) = all.find(|(name, _)| *name == word.text) {
+    if let Some((_, status)) = all.find(|(name, _)| name.eq_ignore_ascii_case(&word.text)) {
         return Some(*status);
     }
     let message = format!("there is no status `{}`", word.text);

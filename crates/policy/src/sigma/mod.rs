@@ -21,20 +21,26 @@
 
 mod collection;
 mod combine;
+mod compare;
 mod condition;
 mod correlate;
 mod correlation;
 mod detection;
 mod encode;
+mod expand;
 mod load;
 mod lower;
 mod mapping;
 mod metadata;
 mod modifier;
+mod number;
+mod pcre;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod rule_tests;
+#[cfg(test)]
+mod value_tests;
 mod wildcard;
 
 pub use correlation::{Alias, Bound, Correlation, CorrelationKind};
