@@ -97,6 +97,31 @@ pub struct Metadata {
     pub logsource: LogSource,
 }
 
+impl Metadata {
+    /// Nothing said.
+    pub(super) const NONE: Self = Self {
+        id: String::new(),
+        name: String::new(),
+        taxonomy: String::new(),
+        status: None,
+        author: String::new(),
+        date: String::new(),
+        modified: String::new(),
+        license: String::new(),
+        references: Vec::new(),
+        falsepositives: Vec::new(),
+        fields: Vec::new(),
+        scope: Vec::new(),
+        related: Vec::new(),
+        logsource: LogSource {
+            product: String::new(),
+            category: String::new(),
+            service: String::new(),
+            definition: String::new(),
+        },
+    };
+}
+
 /// What all documents have.
 pub(super) struct Head {
     pub(super) title: crate::source::MappedText,
@@ -210,10 +235,7 @@ fn text_of(entries: &[Entry], key: &str) -> Option<String> {
 
 /// Reads `logsource`; gives its place too.
 pub(super) fn logsource(keys: &mut Keys<'_, '_>) -> Option<(LogSource, Span)> {
-    let Some((entries, span)) = keys.map("logsource") else {
-        keys.missing("logsource");
-        return None;
-    };
+    let (entries, span) = keys.section("logsource")?;
     let text = |key: &str| text_of(entries, key).unwrap_or_default();
     let logsource = LogSource {
         product: text("product"),

@@ -25,10 +25,13 @@ mod compare;
 mod condition;
 mod correlate;
 mod correlation;
+mod correlation_item;
+mod correlation_lower;
 mod detection;
 mod encode;
 mod expand;
 mod load;
+mod log_sources;
 mod lower;
 mod mapping;
 mod metadata;
@@ -37,6 +40,7 @@ mod number;
 mod pcre;
 #[cfg(test)]
 mod property_tests;
+mod references;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
