@@ -1,6 +1,6 @@
 //! What a Sigma rule says about itself.
 
-use super::collection::Keys;
+use super::collection::{Keys, texts_of};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::document::{Entry, Node};
 use crate::priority::Priority;
@@ -139,6 +139,7 @@ pub(super) fn head(keys: &mut Keys<'_, '_>) -> Option<Head> {
         return None;
     };
     let priority = level(keys);
+    forms(keys);
     let metadata = Metadata {
         id: keys.string("id"),
         name: keys.string("name"),
@@ -162,6 +163,57 @@ pub(super) fn head(keys: &mut Keys<'_, '_>) -> Option<Head> {
         priority,
         metadata,
     })
+}
+
+/// Points out texts that are not of the form that the specification gives them. They mean something to people and
+/// other programs alone.
+fn forms(keys: &mut Keys<'_, '_>) {
+    let checks: [(&str, fn(&str) -> bool, &str); 4] = [
+        ("id", is_uuid, "a UUID"),
+        ("date", is_date, "a date such as 2024-12-31"),
+        ("modified", is_date, "a date such as 2024-12-31"),
+        ("tags", is_tag, "a tag such as `attack.t1059`"),
+    ];
+    for (key, has_form, form) in checks {
+        let texts = keys.get(key).map(|entry| texts_of(&entry.value));
+        for text in texts.and_then(Result::ok).unwrap_or_default() {
+            if !has_form(&text.text) {
+                let message = format!("`{}` is not {form}", text.text);
+                let hint = Diagnostic::hint(Code::Shape, text.span, message);
+                keys.problems.push(hint);
+            }
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    let is_hexadecimal = |c: char| c == '-' || c.is_ascii_hexdigit();
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(is_hexadecimal)
+}
+
+/// `2024-12-31`, or with slashes, as it was before version 2.
+fn is_date(text: &str) -> bool {
+    let separator = if text.contains('/') { '/' } else { '-' };
+    let parts: Vec<&str> = text.split(separator).collect();
+    let numbers = parts.iter().map(|part| part.parse::<u32>().unwrap_or(0));
+    let numbers: Vec<u32> = numbers.collect();
+    match numbers.as_slice() {
+        [year, month, day] => {
+            let lengths = parts.iter().map(|part| part.len());
+            lengths.eq([4, 2, 2]) && *year > 0 && (1..=12).contains(month) && (1..=31).contains(day)
+        }
+        _ => false,
+    }
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_plain = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !part.is_empty() && part.chars().all(plain)
+    };
+    text.split_once('.')
+        .is_some_and(|(namespace, tag)| is_plain(namespace) && is_plain(tag))
 }
 
 fn level(keys: &mut Keys<'_, '_>) -> Priority {
@@ -200,6 +252,16 @@ fn status(keys: &mut Keys<'_, '_>) -> Option<Status> {
     None
 }
 
+/// In which ways rules are related.
+const RELATIONS: [&str; 6] = [
+    "correlation",
+    "derived",
+    "obsolete",
+    "merged",
+    "renamed",
+    "similar",
+];
+
 fn related(keys: &mut Keys<'_, '_>) -> Vec<Related> {
     let Some(entry) = keys.get("related") else {
         return Vec::new();
@@ -216,6 +278,12 @@ fn related(keys: &mut Keys<'_, '_>) -> Vec<Related> {
             _ => None,
         };
         if let (Some(id), Some(kind)) = (field("id"), field("type")) {
+            if !RELATIONS.contains(&kind.as_str()) {
+                let message = format!("rules are not related as `{kind}`");
+                let hint = Diagnostic::hint(Code::Shape, element.span(), message);
+                let relations = format!("types are {}", RELATIONS.join(", "));
+                keys.problems.push(hint.help(relations));
+            }
             related.push(Related { id, kind });
         } else {
             let message = "a related rule has an `id` and a `type`";
@@ -250,4 +318,18 @@ pub(super) fn logsource(keys: &mut Keys<'_, '_>) -> Option<(LogSource, Span)> {
         return None;
     }
     Some((logsource, span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_dates_and_tags_have_their_forms() {
+        assert!(is_uuid("6c4a4e4c-0000-4000-8000-00000000ABCD"));
+        assert!(!is_uuid("abc") && !is_uuid("6c4a4e4c-0000-4000-8000-00000000000g"));
+        assert!(is_date("2024-12-31") && is_date("2021/01/02"));
+        assert!(!is_date("2024-13-01") && !is_date("yesterday") && !is_date("24-1-1"));
+        assert!(is_tag("attack.t1059.001") && is_tag("cve.2024-1") && !is_tag("attack"));
+    }
 }

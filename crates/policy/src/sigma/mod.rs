@@ -30,6 +30,8 @@ mod correlation_lower;
 mod detection;
 mod encode;
 mod expand;
+#[cfg(test)]
+mod file_tests;
 mod load;
 mod log_sources;
 mod lower;
