@@ -73,15 +73,9 @@ pub(super) fn resolve(
     known: &Known<'_>,
     compiler: &mut Compiler,
 ) -> Resolved {
-    let none = Metadata::default();
-    let metadata = |rule: &Compiled| rule.item.sigma.as_deref().cloned();
-    let named: Vec<Metadata> = rules
-        .iter()
-        .map(|rule| metadata(rule).unwrap_or_else(|| none.clone()))
-        .collect();
-    let of_rules = References::new(named.iter());
-    let of_items = References::new(items.iter().map(|item| &item.correlation.metadata));
-    let of_lost = References::new(known.lost.iter().map(|(metadata, _)| *metadata));
+    let of_rules = References::new(rules.iter().map(|rule| rule.item.sigma.as_deref()));
+    let of_items = References::new(items.iter().map(|item| Some(&item.correlation.metadata)));
+    let of_lost = References::new(known.lost.iter().map(|(metadata, _)| Some(*metadata)));
     let meaning = |reference: &MappedText| {
         let rule = of_rules.find(&reference.text).map(Meaning::Rule);
         rule.or_else(|| of_items.find(&reference.text).map(Meaning::Correlation))
@@ -94,70 +88,46 @@ pub(super) fn resolve(
     let mut correlations = Vec::new();
     for index in in_order(&found) {
         let (item, found) = (&items[index], &found[index]);
-        let mut places = Vec::with_capacity(found.meanings.len());
-        let mut lost = found.faulty.then_some(Lost::Faulty);
-        for (meaning, reference) in found.meanings.iter().zip(&item.rules) {
-            let fate = match meaning {
-                Some(Meaning::Rule(rule)) => Fate::Stands(*rule),
-                Some(Meaning::Correlation(other)) => fates[*other],
-                None => {
-                    let of_lost = of_lost.find(&reference.text);
-                    of_lost.map_or(Fate::Waits, |at| Fate::Lost(known.lost[at].1))
-                }
-            };
-            match fate {
-                Fate::Stands(place) => places.push(place),
-                Fate::Lost(Lost::OtherSource) => {
-                    lost = lost.or(Some(Lost::OtherSource));
-                    let message = format!(
-                        "the rule `{}` cannot run here, so neither can this correlation",
-                        reference.text
-                    );
-                    let problem = Diagnostic::warning(Code::OtherSource, reference.span, message);
-                    let note = format!("in correlation `{}`", item.title.text);
-                    compiler.problems.push(problem.note(note));
-                }
-                Fate::Lost(Lost::Faulty) | Fate::Waits => {
-                    lost = Some(Lost::Faulty);
-                    let message = match fate {
-                        Fate::Lost(_) => format!(
-                            "the rule `{}` is left out, and so this correlation is",
-                            reference.text
-                        ),
-                        _ => format!("there is no rule `{}`", reference.text),
-                    };
-                    fault(
-                        item,
-                        Code::UndefinedMacro,
-                        reference.span,
-                        message,
-                        compiler,
-                    );
-                }
-            }
-        }
-        fates[index] = match lost {
-            Some(lost) => Fate::Lost(lost),
-            None => {
-                let mut lowering = Lowering {
-                    item,
-                    correlation: &found.correlation,
-                    meanings: &found.meanings,
-                    aliases: &found.aliases,
-                    rules,
-                    mapping: known.mapping,
-                    base: known.base,
-                    compiler,
+        let fates_of_rules = found
+            .meanings
+            .iter()
+            .zip(&item.rules)
+            .map(|(meaning, name)| {
+                let fate = match meaning {
+                    Some(Meaning::Rule(rule)) => Fate::Stands(*rule),
+                    Some(Meaning::Correlation(other)) => fates[*other],
+                    None => of_lost
+                        .find(&name.text)
+                        .map_or(Fate::Waits, |at| Fate::Lost(known.lost[at].1)),
                 };
-                match lowering.compiled(&places) {
-                    Some(rule) => {
-                        rules.push(rule);
-                        correlations.push(found.correlation.clone());
-                        Fate::Stands(rules.len() - 1)
-                    }
-                    None => Fate::Lost(Lost::Faulty),
-                }
+                (name, fate)
+            });
+        let places = places(item, fates_of_rules, compiler);
+        let places = if found.faulty {
+            Err(Lost::Faulty)
+        } else {
+            places
+        };
+        let rule = places.and_then(|places| {
+            let mut lowering = Lowering {
+                item,
+                correlation: &found.correlation,
+                meanings: &found.meanings,
+                aliases: &found.aliases,
+                rules,
+                mapping: known.mapping,
+                base: known.base,
+                compiler,
+            };
+            lowering.compiled(&places).ok_or(Lost::Faulty)
+        });
+        fates[index] = match rule {
+            Ok(rule) => {
+                rules.push(rule);
+                correlations.push(found.correlation.clone());
+                Fate::Stands(rules.len() - 1)
             }
+            Err(lost) => Fate::Lost(lost),
         };
     }
     let mut failed = Vec::new();
@@ -194,6 +164,48 @@ pub(super) fn resolve(
     Resolved {
         correlations,
         failed,
+    }
+}
+
+/// The places of the rules of a correlation, or why it cannot run, which is reported: a rule whose fate is to wait
+/// does not exist.
+fn places<'i>(
+    item: &CorrelationItem,
+    rules: impl Iterator<Item = (&'i MappedText, Fate)>,
+    compiler: &mut Compiler,
+) -> Result<Vec<usize>, Lost> {
+    let mut places = Vec::new();
+    let mut all_lost = None;
+    for (MappedText { text, span, .. }, fate) in rules {
+        let (lost, message) = match fate {
+            Fate::Stands(place) => {
+                places.push(place);
+                continue;
+            }
+            Fate::Lost(Lost::OtherSource) => (
+                Lost::OtherSource,
+                format!("the rule `{text}` cannot run here, so neither can this correlation"),
+            ),
+            Fate::Lost(Lost::Faulty) => (
+                Lost::Faulty,
+                format!("the rule `{text}` is left out, and so this correlation is"),
+            ),
+            Fate::Waits => (Lost::Faulty, format!("there is no rule `{text}`")),
+        };
+        if lost == Lost::Faulty {
+            all_lost = Some(lost);
+            fault(item, Code::UndefinedMacro, *span, message, compiler);
+            continue;
+        }
+        // That it cannot run is no error.
+        all_lost = all_lost.or(Some(lost));
+        let problem = Diagnostic::warning(Code::OtherSource, *span, message);
+        let note = format!("in correlation `{}`", item.title.text);
+        compiler.problems.push(problem.note(note));
+    }
+    match all_lost {
+        Some(lost) => Err(lost),
+        None => Ok(places),
     }
 }
 

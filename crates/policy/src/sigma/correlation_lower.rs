@@ -158,7 +158,7 @@ impl<'l> Lowering<'l> {
             return self.fault(Code::Unsupported, message.to_owned());
         };
         let mut needed = needed.max(1);
-        let excludes = |needed| bounds.iter().any(|bound| *bound == Bound::NotEqual(needed));
+        let excludes = |needed| bounds.contains(&Bound::NotEqual(needed));
         while excludes(needed) {
             needed += 1;
         }

@@ -1,5 +1,7 @@
 //! Files of several documents: references among rules, filters and correlations, and what is said of their faults.
 
+use std::fmt::Write as _;
+
 use super::rule_tests::{exec, load, options};
 use crate::stateful::{Correlator, Limits};
 use crate::toy::Toy;
@@ -287,7 +289,10 @@ fn levels_and_statuses_have_no_case() {
 fn repetitions_end() {
     let mut text = rule("a", "/a");
     for number in 0..1500 {
-        text += &format!("action: repeat\ndetection: {{s{number}: {{Image: y{number}}}}}\n---\n");
+        let _ = write!(
+            text,
+            "action: repeat\ndetection: {{s{number}: {{Image: y{number}}}}}\n---\n"
+        );
     }
     let set = faulty(&text, "repeat more than");
     assert!(set.rules().len() > 100 && set.rules().len() < 1000);

@@ -246,11 +246,13 @@ impl Sigma {
 
     /// The filters for each rule, by their places.
     fn filters_of(&self, problems: &mut Vec<Diagnostic>) -> Vec<Vec<usize>> {
-        let references = References::new(self.rules.iter().map(Rule::metadata));
+        let references = References::new(self.rules.iter().map(|rule| Some(rule.metadata())));
         let mut filters_of: Vec<Vec<usize>> = vec![Vec::new(); self.rules.len()];
         for (at, filter) in self.filters.iter().enumerate() {
             if filter.rules.is_empty() {
-                filters_of.iter_mut().for_each(|of| of.push(at));
+                for of in &mut filters_of {
+                    of.push(at);
+                }
             }
             for reference in &filter.rules {
                 if let Some(rule) = references.find(&reference.text) {

@@ -168,13 +168,12 @@ pub(super) fn head(keys: &mut Keys<'_, '_>) -> Option<Head> {
 /// Points out texts that are not of the form that the specification gives them. They mean something to people and
 /// other programs alone.
 fn forms(keys: &mut Keys<'_, '_>) {
-    let checks: [(&str, fn(&str) -> bool, &str); 4] = [
-        ("id", is_uuid, "a UUID"),
-        ("date", is_date, "a date such as 2024-12-31"),
-        ("modified", is_date, "a date such as 2024-12-31"),
-        ("tags", is_tag, "a tag such as `attack.t1059`"),
-    ];
-    for (key, has_form, form) in checks {
+    for key in ["id", "date", "modified", "tags"] {
+        let (has_form, form): (fn(&str) -> bool, _) = match key {
+            "id" => (is_uuid, "a UUID"),
+            "tags" => (is_tag, "a tag such as `attack.t1059`"),
+            _ => (is_date, "a date such as 2024-12-31"),
+        };
         let texts = keys.get(key).map(|entry| texts_of(&entry.value));
         for text in texts.and_then(Result::ok).unwrap_or_default() {
             if !has_form(&text.text) {

@@ -13,10 +13,9 @@
 //!
 //! - Letters are compared without their case in ASCII. What `base64` and `base64offset` make is compared
 //!   with it: other letters are other data.
-//! - `re` may match any part of the value. Its flavour is that of the `regex` crate, so there is no looking
-//!   around and there are no references to groups.
+//! - `re` may match any part of the value. Its flavour is PCRE without looking around and references to groups.
 //! - `null` means that the field has no value, or an empty one where its source cannot tell these apart.
-//!   `*` alone means the opposite.
+//!   `*` alone means the opposite, and no regular expression finds anything in it.
 //! - Fields that the mapping does not know are errors.
 
 mod collection;

@@ -84,9 +84,9 @@ impl Number {
 
 /// A whole number that 64 bits hold.
 fn whole(number: f64) -> Option<i64> {
-    // Both ends are powers of two, which are exact.
-    let fits = number.fract() == 0.0
-        && (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&number);
+    // 2 to the power of 63, which no `i64` reaches.
+    let end = -(i64::MIN as f64);
+    let fits = number.fract() == 0.0 && (-end..end).contains(&number);
     fits.then_some(number as i64)
 }
 

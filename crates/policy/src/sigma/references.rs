@@ -9,21 +9,24 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::MappedText;
 
 /// Rules by their names and ids, the first of each.
-pub(super) struct References<'n> {
-    names: HashMap<&'n str, usize, RandomState>,
+pub(super) struct References {
+    names: HashMap<String, usize, RandomState>,
     /// In lower case: the letters of UUIDs have none.
     ids: HashMap<String, usize, RandomState>,
 }
 
-impl<'n> References<'n> {
-    pub(super) fn new(all: impl Iterator<Item = &'n Metadata>) -> Self {
+impl References {
+    pub(super) fn new<'n>(all: impl Iterator<Item = Option<&'n Metadata>>) -> Self {
         let mut references = Self {
             names: HashMap::default(),
             ids: HashMap::default(),
         };
         for (at, metadata) in all.enumerate() {
+            let Some(metadata) = metadata else {
+                continue;
+            };
             if !metadata.name.is_empty() {
-                references.names.entry(&metadata.name).or_insert(at);
+                references.names.entry(metadata.name.clone()).or_insert(at);
             }
             if !metadata.id.is_empty() {
                 let id = metadata.id.to_ascii_lowercase();
@@ -46,7 +49,7 @@ pub(super) fn check_unique<'n>(
     all: impl Iterator<Item = (&'n Metadata, &'n MappedText)> + Clone,
     problems: &mut Vec<Diagnostic>,
 ) {
-    let references = References::new(all.clone().map(|(metadata, _)| metadata));
+    let references = References::new(all.clone().map(|(metadata, _)| Some(metadata)));
     let titles: Vec<&MappedText> = all.clone().map(|(_, title)| title).collect();
     for (at, (metadata, title)) in all.enumerate() {
         let id = metadata.id.to_ascii_lowercase();
