@@ -64,7 +64,7 @@ impl Number {
         }
     }
 
-    /// Whether a comparison with this number holds for all smaller ones, for one that no whole number reaches.
+    /// Whether a comparison with this number, which no whole number reaches, holds for all of them.
     pub(super) fn is_beyond(self, comparison: Comparison) -> bool {
         let wants_less = matches!(comparison, Comparison::Less | Comparison::LessOrEqual);
         match self {
