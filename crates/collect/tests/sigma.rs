@@ -38,8 +38,13 @@ const PAIRS: &[(&str, &str, &str)] = &[
     (
         "network_connection",
         "DestinationPort|gte: 1",
-        "evt.failed = false and evt.type in (connect, accept, accept4) and fd.typechar in (\"4\", \"6\") \
-         and fd.sport >= 1",
+        "(evt.rawres >= 0 or evt.res = EINPROGRESS) and evt.type in (connect, accept, accept4) \
+         and fd.typechar in (\"4\", \"6\") and fd.sport >= 1",
+    ),
+    (
+        "network_connection",
+        "Initiated: 'true'",
+        "evt.type = connect and fd.typechar in (\"4\", \"6\") and (evt.rawres >= 0 or evt.res = EINPROGRESS)",
     ),
 ];
 

@@ -194,10 +194,17 @@ fn costs(rule: &Described<'_>, builder: &Builder, catalogue: &Catalogue) -> Vec<
         }
     }
     slow_patterns.sort();
+    if rule.dialect == Dialect::Sigma {
+        // What wildcards became is nothing that somebody wrote.
+        slow_patterns.dedup_by_key(|(field, _)| *field);
+    }
     for (field, pattern) in slow_patterns.into_iter().take(5) {
-        let message = format!(
-            "a pattern over `{field}` starts with no fixed text, so every value is searched: {pattern}"
+        let mut message = format!(
+            "a pattern over `{field}` starts with no fixed text, so every value is searched"
         );
+        if rule.dialect != Dialect::Sigma {
+            message = format!("{message}: {pattern}");
+        }
         let hint = Diagnostic::hint(Code::Costly, name.span, message);
         hints.push(hint.note(format!("in rule `{}`", name.text)));
     }
@@ -247,6 +254,8 @@ fn has_literal_start(pattern: &str) -> bool {
         let next = rest
             .strip_prefix("(?s-u:")
             .or_else(|| rest.strip_prefix("(?si-u:"))
+            .or_else(|| rest.strip_prefix("(?i-u:"))
+            .or_else(|| rest.strip_prefix("(?-u:"))
             .or_else(|| rest.strip_prefix("(?:"))
             .or_else(|| rest.strip_prefix('^'))
             .or_else(|| rest.strip_prefix('('))
@@ -262,7 +271,7 @@ fn has_literal_start(pattern: &str) -> bool {
     let is_literal = match first {
         Some('\\') => letters
             .next()
-            .is_some_and(|next| !next.is_ascii_alphanumeric()),
+            .is_some_and(|next| next == 'x' || !next.is_ascii_alphanumeric()),
         Some(letter) => !matches!(
             letter,
             '.' | '*' | '+' | '?' | '[' | ']' | '|' | ')' | '$' | '{'
@@ -278,7 +287,14 @@ mod tests {
 
     #[test]
     fn patterns_show_how_they_start() {
-        for good in ["/etc/.*", "^/etc", "(?s-u:/bin/.*)", "(abc|abd)", "\\.ssh"] {
+        for good in [
+            "/etc/.*",
+            "^/etc",
+            "(?s-u:/bin/.*)",
+            "(abc|abd)",
+            "\\.ssh",
+            "(?i-u:\\x2fbin)(?s-u:.*)x",
+        ] {
             assert!(has_literal_start(good), "{good}");
         }
         for bad in [".*x", "[ab]c", "a*b", "(?s-u:.*\\.ssh)", "", "\\d+", "x?y"] {

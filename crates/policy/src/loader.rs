@@ -58,7 +58,9 @@ pub(crate) fn load<V: View>(
             .dialect
             .unwrap_or_else(|| document::detect(&file.text));
         if dialect == Dialect::Sigma {
-            definitions.sigma.read(&file.text, number, &mut problems);
+            let mut found = Vec::new();
+            definitions.sigma.read(&file.text, number, &mut found);
+            problems.extend(found.into_iter().map(Diagnostic::fine_in_falco));
             continue;
         }
         let before = problems.len();
@@ -151,7 +153,11 @@ fn compile<V: View>(
     if !sigma.is_empty() {
         let mapping = sources.files().get(rule_files);
         let mapping = mapping.map(|file| (file, rule_files as u32));
+        let before = compiler.problems.len();
         let found = sigma.compile(mapping, &mut compiler, compiled_rules.len());
+        for problem in &mut compiler.problems[before..] {
+            problem.falco = None;
+        }
         correlations = found.correlations;
         failed.extend(found.failed.iter().map(|name| failed_rule(name, &sources)));
         for mut rule in found.rules {
@@ -376,7 +382,7 @@ fn finish<V: View>(
             Some(Numbered {
                 rule: number,
                 kinds: rule.kinds,
-                tells: rule.item.enabled,
+                tells: rule.item.enabled && !rule.silent,
                 draft: rule.draft.clone()?,
             })
         })
@@ -455,7 +461,7 @@ fn finished_rule<V: View>(
         dialect: rule.dialect,
         kinds,
         stateful: rule.draft.is_some(),
-        silent: rule.silent && rule.draft.is_none(),
+        silent: rule.silent,
         sigma: item.sigma,
     }
 }

@@ -7,7 +7,7 @@ use sysflow_policy::sigma::check_mapping;
 use sysflow_policy::{LoadOptions, SourceFile};
 use sysflow_record::entity::Joined;
 
-use crate::{Found, TRACES, count, data, judge};
+use crate::{Found, TRACES, count, data, judge, rules_of};
 
 const WEB_SHELL: &str = "Linux Webshell Indicators";
 const ACCOUNTS: &str = "Local System Accounts Discovery";
@@ -157,5 +157,49 @@ fn rules_over_traces_with_the_mapping_of_the_original() {
         }
         assert_eq!(found_by_both, expected, "{trace}");
         assert!(passed <= matches, "{trace}");
+    }
+}
+
+/// Categories and what records of them are: no calls that failed, no pipes, sockets and directories.
+const CATEGORIES: [(&str, &str); 4] = [
+    (
+        "file_event",
+        "(sf.type = FF and (sf.opflags = WRITE or sf.file.openflags in (CREAT, TRUNC)) \
+         and not sf.file.type in (d, p, u)) \
+         or (sf.type = FE and sf.ret >= 0 and sf.opflags in (LINK, SYMLINK, RENAME, MKDIR))",
+    ),
+    (
+        "file_change",
+        "sf.type = FF and sf.opflags in (WRITE, TRUNCATE) and not sf.file.type in (d, p, u)",
+    ),
+    (
+        "file_access",
+        "sf.type = FF and sf.opflags in (OPEN, READ) and not sf.file.type in (d, p, u)",
+    ),
+    (
+        "file_delete",
+        "sf.type = FE and sf.opflags in (UNLINK, RMDIR) and evt.res = SUCCESS",
+    ),
+];
+
+#[test]
+fn records_of_files_are_about_files() {
+    let Some(data) = data() else {
+        return;
+    };
+    for (category, condition) in CATEGORIES {
+        let (rules, is_faulty) = rules_of(&format!(
+            "title: r\nlogsource: {{category: {category}}}\n\
+             detection:\n  s: {{Computer|re: ''}}\n  t: {{Computer: null}}\n  condition: s or t\n"
+        ));
+        assert!(!is_faulty);
+        let mut all = 0;
+        for trace in TRACES {
+            let trace = data.join(trace);
+            let found = judge(&rules, &trace).by_rule.values().sum::<u64>();
+            assert_eq!(Some(found), count(condition, &trace), "{category}");
+            all += found;
+        }
+        assert!(all > 0 || category == "file_delete", "{category}");
     }
 }

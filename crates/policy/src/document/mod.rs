@@ -64,7 +64,7 @@ pub(crate) fn documents(text: &str, file: u32, problems: &mut Vec<Diagnostic>) -
 }
 
 /// Keys that only documents of Sigma have, in the first column.
-const SIGMA_KEYS: [&str; 3] = ["detection", "correlation", "logsource"];
+const SIGMA_KEYS: [&str; 4] = ["detection", "correlation", "logsource", "action"];
 
 /// Keys of rules over several observations.
 const STATEFUL_KEYS: [&str; 3] = ["sequence", "threshold", "throttle"];
@@ -139,6 +139,7 @@ mod tests {
         assert!(sysflow("- rule: a\n  filter: x\n  detection: y"));
         assert!(sigma("title: a\ndetection:\n  filter:\n    a: sf.type"));
         assert!(sigma("title: a\ncorrelation :\n  type: temporal"));
+        assert!(sigma("action: repeat\ntitle: a"));
         assert!(!sysflow("- rule: filters\n  output: drop"));
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Document {
 pub(super) fn documents(nodes: Vec<Node>, problems: &mut Vec<Diagnostic>) -> Vec<Document> {
     let mut global: Vec<Entry> = Vec::new();
     let mut documents: Vec<Document> = Vec::new();
+    let mut room = MAX_REPEATED;
     for node in nodes {
         let (mut entries, span) = match node {
             Node::Null(_) => continue,
@@ -32,8 +33,12 @@ pub(super) fn documents(nodes: Vec<Node>, problems: &mut Vec<Diagnostic>) -> Vec
         };
         let action = entries.iter().position(|entry| entry.key.text == "action");
         let Some(action) = action.map(|at| entries.remove(at)) else {
+            if !take(&mut room, &global) {
+                problems.push(too_many(span));
+                break;
+            }
             documents.push(Document {
-                entries: merged(&global, entries),
+                entries: merged(global.clone(), entries),
                 span,
             });
             continue;
@@ -43,10 +48,14 @@ pub(super) fn documents(nodes: Vec<Node>, problems: &mut Vec<Diagnostic>) -> Vec
             _ => "",
         };
         match (word, documents.last()) {
-            ("global", _) => global = merged(&global, entries),
+            ("global", _) => global = merged(std::mem::take(&mut global), entries),
             ("reset", _) => global.clear(),
             ("repeat", Some(last)) => {
-                let entries = merged(&last.entries, entries);
+                if !take(&mut room, &last.entries) {
+                    problems.push(too_many(action.key.span));
+                    break;
+                }
+                let entries = merged(last.entries.clone(), entries);
                 documents.push(Document { entries, span });
             }
             ("repeat", None) => {
@@ -63,25 +72,60 @@ pub(super) fn documents(nodes: Vec<Node>, problems: &mut Vec<Diagnostic>) -> Vec
     documents
 }
 
-/// The entries of `over` with those of `base` that it lacks; maps within maps are merged too.
-fn merged(base: &[Entry], over: Vec<Entry>) -> Vec<Entry> {
-    let mut result = base.to_vec();
-    for entry in over {
-        let known = result.iter_mut().find(|e| e.key.text == entry.key.text);
-        match known {
-            Some(known) => {
-                known.key = entry.key;
-                known.value = match (&known.value, entry.value) {
-                    (Node::Map(base, _), Node::Map(over, span)) => {
-                        Node::Map(merged(base, over), span)
-                    }
-                    (_, value) => value,
-                };
+/// Values that documents of a file may be given by others: each repetition has all that was there before.
+const MAX_REPEATED: usize = 200_000;
+
+/// Takes from the room what these entries need; whether there was enough.
+fn take(room: &mut usize, entries: &[Entry]) -> bool {
+    fn count(node: &Node, most: usize) -> usize {
+        let parts: &mut dyn Iterator<Item = &Node> = match node {
+            Node::Null(_) | Node::Scalar(_) => return 1,
+            Node::List(elements, _) => &mut elements.iter(),
+            Node::Map(entries, _) => &mut entries.iter().map(|entry| &entry.value),
+        };
+        let mut all = 1;
+        for part in parts {
+            if all > most {
+                break;
             }
-            None => result.push(entry),
+            all += count(part, most - all.min(most));
+        }
+        all
+    }
+    for entry in entries {
+        match room.checked_sub(count(&entry.value, *room)) {
+            Some(rest) => *room = rest,
+            None => return false,
         }
     }
-    result
+    true
+}
+
+fn too_many(span: Span) -> Diagnostic {
+    let message =
+        format!("documents of this file repeat more than {MAX_REPEATED} values of others");
+    let start = Span {
+        end: span.start.saturating_add(1).min(span.end),
+        ..span
+    };
+    Diagnostic::error(Code::TooLarge, start, message).note("this and what follows are left out")
+}
+
+/// The entries of `over` with those of `base` that it lacks; maps within maps are merged too.
+fn merged(mut base: Vec<Entry>, over: Vec<Entry>) -> Vec<Entry> {
+    for entry in over {
+        let Some(known) = base.iter_mut().find(|e| e.key.text == entry.key.text) else {
+            base.push(entry);
+            continue;
+        };
+        known.key = entry.key;
+        let before = std::mem::replace(&mut known.value, Node::Null(Span::default()));
+        known.value = match (before, entry.value) {
+            (Node::Map(base, _), Node::Map(over, span)) => Node::Map(merged(base, over), span),
+            (_, value) => value,
+        };
+    }
+    base
 }
 
 /// Reads the keys of a map and tells what is wrong with them.
@@ -166,6 +210,15 @@ impl<'d> Keys<'d, '_> {
                 None
             }
         }
+    }
+
+    /// The entries of a map that must be there.
+    pub(super) fn section(&mut self, key: &str) -> Option<(&'d [Entry], Span)> {
+        let entry = self.get(key);
+        if entry.is_none_or(|entry| matches!(entry.value, Node::Null(_))) {
+            self.missing(key);
+        }
+        self.map(key)
     }
 
     /// A key that the map must have.

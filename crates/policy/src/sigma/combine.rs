@@ -50,8 +50,10 @@ impl Lowering<'_, '_> {
             };
             conditions.push(self.condition(&parsed, &mut context));
         }
+        // What a condition that cannot be read asks for is not known.
+        let all_read = conditions.iter().all(Option::is_some);
         for (identifier, used) in detection.identifiers.iter().zip(used) {
-            if !used && !identifier.name.text.starts_with('_') {
+            if !used && all_read && !identifier.name.text.starts_with('_') {
                 let message = format!("no condition asks for `{}`", identifier.name.text);
                 let span = identifier.name.span;
                 let problem = Diagnostic::warning(Code::Constant, span, message);

@@ -32,7 +32,11 @@ impl Of {
     pub(super) fn fits(&self, name: &str) -> bool {
         match &self.pattern {
             None => !name.starts_with('_'),
-            Some(pattern) => fits(pattern.as_bytes(), name.as_bytes()),
+            // Private ones are meant where the pattern says so.
+            Some(pattern) => {
+                let may_be_meant = pattern.starts_with('_') || !name.starts_with('_');
+                may_be_meant && fits(pattern.as_bytes(), name.as_bytes())
+            }
         }
     }
 }
@@ -283,5 +287,11 @@ mod tests {
             pattern: None,
         };
         assert!(them.fits("a") && !them.fits("_a"));
+        let of = |pattern: &str| Of {
+            all: false,
+            pattern: Some(pattern.into()),
+        };
+        assert!(of("*_s").fits("a_s") && !of("*_s").fits("_b_s") && !of("*").fits("_b"));
+        assert!(of("_*").fits("_b") && !of("_*").fits("b"));
     }
 }

@@ -1,168 +1,242 @@
-//! Finds the rules that correlations are about, and makes correlations rules over several observations.
+//! Finds the rules that correlations are about.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
-
-use super::correlation::{Alias, Bound, Correlation, CorrelationItem, CorrelationKind};
+use super::correlation::{Alias, Correlation};
+use super::correlation_item::CorrelationItem;
+use super::correlation_lower::{Lowering, fault};
 use super::load::Compiled;
-use super::mapping::{Mapping, Target};
+use super::mapping::Mapping;
 use super::metadata::Metadata;
+use super::references::References;
 use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::items::RuleItem;
-use crate::source::{MappedText, Span};
-use crate::stateful::{self, Draft, DraftStep, KeyPart, Kind, MAX_COUNT, StepSource};
+use crate::source::MappedText;
 
 /// What a reference of a correlation means: a place among rules, or among correlations.
-#[derive(Clone, Copy)]
-enum Meaning {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
     Rule(usize),
     Correlation(usize),
 }
 
-/// Rules and correlations by their ids and names, the first of each name.
-pub(super) fn by_reference<'n>(
-    all: impl Iterator<Item = &'n Metadata>,
-) -> HashMap<&'n str, usize, RandomState> {
-    let mut index = HashMap::default();
-    for (at, metadata) in all.enumerate() {
-        for name in [&metadata.id, &metadata.name] {
-            if !name.is_empty() {
-                index.entry(name.as_str()).or_insert(at);
-            }
-        }
-    }
-    index
+/// Why a rule is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It is for other data.
+    OtherSource,
+    /// It has errors.
+    Faulty,
 }
 
-/// A correlation whose references are found.
+/// What correlations are resolved among.
+pub(super) struct Known<'k> {
+    pub(super) mapping: &'k Mapping,
+    /// The place that the first of the rules will have among all.
+    pub(super) base: usize,
+    /// Rules that are not there.
+    pub(super) lost: &'k [(&'k Metadata, Lost)],
+    /// Rules that correlations with errors are about.
+    pub(super) quieted: &'k [MappedText],
+}
+
+/// What became of correlations.
+pub(super) struct Resolved {
+    pub(super) correlations: Vec<Correlation>,
+    /// The names of those that are left out since they, or their rules, have errors.
+    pub(super) failed: Vec<MappedText>,
+}
+
+/// A correlation whose references are looked up.
 struct Found {
     correlation: Correlation,
-    /// `None` where a rule is missing.
-    meanings: Option<Vec<Meaning>>,
+    /// For each of its rules; `None` where there is none of that name.
+    meanings: Vec<Option<Meaning>>,
+    /// For each alias the fields, and the rules that these are for.
+    aliases: Vec<Vec<(Meaning, MappedText)>>,
+    /// Whether something is wrong with it already.
+    faulty: bool,
+}
+
+/// What became of a correlation.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It waits for others, and in the end for itself.
+    Waits,
+    Stands(usize),
+    Lost(Lost),
 }
 
 /// Finds the rules that correlations are about, and adds correlations as rules behind them. Those whose rules
-/// are not there, or that need themselves, are left out.
+/// are not there, or that need themselves, are left out; their rules stay silent all the same.
 pub(super) fn resolve(
     items: &[CorrelationItem],
     rules: &mut Vec<Compiled>,
-    mapping: &Mapping,
-    base: usize,
+    known: &Known<'_>,
     compiler: &mut Compiler,
-) -> Vec<Correlation> {
-    let found = find(items, rules, compiler);
-    let mut stands: Vec<Option<usize>> = vec![None; items.len()];
+) -> Resolved {
+    let of_rules = References::new(rules.iter().map(|rule| rule.item.sigma.as_deref()));
+    let of_items = References::new(items.iter().map(|item| Some(&item.correlation.metadata)));
+    let of_lost = References::new(known.lost.iter().map(|(metadata, _)| Some(*metadata)));
+    let meaning = |reference: &MappedText| {
+        let rule = of_rules.find(&reference.text).map(Meaning::Rule);
+        rule.or_else(|| of_items.find(&reference.text).map(Meaning::Correlation))
+    };
+    let found: Vec<Found> = items
+        .iter()
+        .map(|item| find(item, items, rules, &meaning, compiler))
+        .collect();
+    let mut fates = vec![Fate::Waits; items.len()];
     let mut correlations = Vec::new();
-    // Those in circles do not come in the order.
-    let mut waits: Vec<bool> = found.iter().map(|found| found.meanings.is_some()).collect();
-    let mut speaks = vec![None; rules.len()];
     for index in in_order(&found) {
-        let Found {
-            correlation,
-            meanings: Some(meanings),
-        } = &found[index]
-        else {
-            continue;
-        };
-        let places: Option<Vec<usize>> = meanings
+        let (item, found) = (&items[index], &found[index]);
+        let fates_of_rules = found
+            .meanings
             .iter()
-            .map(|meaning| match meaning {
-                Meaning::Rule(rule) => Some(*rule),
-                Meaning::Correlation(other) => stands[*other],
-            })
-            .collect();
-        let Some(places) = places else {
-            continue;
+            .zip(&item.rules)
+            .map(|(meaning, name)| {
+                let fate = match meaning {
+                    Some(Meaning::Rule(rule)) => Fate::Stands(*rule),
+                    Some(Meaning::Correlation(other)) => fates[*other],
+                    None => of_lost
+                        .find(&name.text)
+                        .map_or(Fate::Waits, |at| Fate::Lost(known.lost[at].1)),
+                };
+                (name, fate)
+            });
+        let places = places(item, fates_of_rules, compiler);
+        let places = if found.faulty {
+            Err(Lost::Faulty)
+        } else {
+            places
         };
-        waits[index] = false;
-        let mut lowering = Lowering {
-            item: &items[index],
-            correlation,
-            rules,
-            mapping,
-            base,
-            compiler,
+        let rule = places.and_then(|places| {
+            let mut lowering = Lowering {
+                item,
+                correlation: &found.correlation,
+                meanings: &found.meanings,
+                aliases: &found.aliases,
+                rules,
+                mapping: known.mapping,
+                base: known.base,
+                compiler,
+            };
+            lowering.compiled(&places).ok_or(Lost::Faulty)
+        });
+        fates[index] = match rule {
+            Ok(rule) => {
+                rules.push(rule);
+                correlations.push(found.correlation.clone());
+                Fate::Stands(rules.len() - 1)
+            }
+            Err(lost) => Fate::Lost(lost),
         };
-        let Some(rule) = lowering.compiled(&places) else {
-            continue;
-        };
-        for place in places {
-            let spoken = speaks[place].get_or_insert(false);
-            *spoken |= correlation.generate;
+    }
+    let mut failed = Vec::new();
+    for (item, fate) in items.iter().zip(&fates) {
+        match fate {
+            Fate::Stands(_) | Fate::Lost(Lost::OtherSource) => {}
+            Fate::Lost(Lost::Faulty) => failed.push(item.title.clone()),
+            Fate::Waits => {
+                failed.push(item.title.clone());
+                let message = "this correlation needs itself, or one that does".to_owned();
+                fault(item, Code::MacroCycle, item.title.span, message, compiler);
+            }
         }
-        stands[index] = Some(rules.len());
-        rules.push(rule);
-        speaks.push(None);
-        correlations.push(correlation.clone());
+    }
+    let place = |meaning: Meaning| match meaning {
+        Meaning::Rule(rule) => Some(rule),
+        Meaning::Correlation(other) => match fates[other] {
+            Fate::Stands(place) => Some(place),
+            Fate::Waits | Fate::Lost(_) => None,
+        },
+    };
+    let mut speaks = vec![None; rules.len()];
+    for found in &found {
+        for place in found.meanings.iter().flatten().filter_map(|m| place(*m)) {
+            *speaks[place].get_or_insert(false) |= found.correlation.generate;
+        }
+    }
+    for place in known.quieted.iter().filter_map(meaning).filter_map(place) {
+        speaks[place].get_or_insert(false);
     }
     for (rule, speaks) in rules.iter_mut().zip(speaks) {
         rule.silent = speaks == Some(false);
     }
-    for (index, item) in items.iter().enumerate() {
-        if waits[index] {
-            let message = "this correlation needs itself, or one that is left out".to_owned();
-            fault(item, Code::MacroCycle, item.title.span, message, compiler);
-        }
+    Resolved {
+        correlations,
+        failed,
     }
-    correlations
 }
 
-fn find(items: &[CorrelationItem], rules: &[Compiled], compiler: &mut Compiler) -> Vec<Found> {
-    let none = Metadata::default();
-    let rules_by_reference = by_reference(
-        rules
-            .iter()
-            .map(|rule| rule.item.sigma.as_deref().unwrap_or(&none)),
-    );
-    let items_by_reference = by_reference(items.iter().map(|item| &item.correlation.metadata));
-    let find = |reference: &MappedText| {
-        let name = reference.text.as_str();
-        let rule = rules_by_reference.get(name).copied().map(Meaning::Rule);
-        rule.or_else(|| {
-            let item = items_by_reference.get(name).copied();
-            item.map(Meaning::Correlation)
-        })
-    };
-    let title = |meaning: Option<Meaning>| match meaning {
-        Some(Meaning::Rule(rule)) => rules[rule].item.name.text.clone(),
-        Some(Meaning::Correlation(item)) => items[item].title.text.clone(),
-        None => String::new(),
-    };
-    let mut found = Vec::with_capacity(items.len());
-    for item in items {
-        let mut correlation = item.correlation.clone();
-        let mut meanings = Some(Vec::new());
-        for reference in &item.rules {
-            let meaning = find(reference);
-            correlation.rules.push(title(meaning));
-            match (meaning, &mut meanings) {
-                (Some(meaning), Some(meanings)) => meanings.push(meaning),
-                (Some(_), None) => {}
-                (None, _) => {
-                    let message = format!("there is no rule `{}`", reference.text);
-                    fault(
-                        item,
-                        Code::UndefinedMacro,
-                        reference.span,
-                        message,
-                        compiler,
-                    );
-                    meanings = None;
-                }
+/// The places of the rules of a correlation, or why it cannot run, which is reported: a rule whose fate is to wait
+/// does not exist.
+fn places<'i>(
+    item: &CorrelationItem,
+    rules: impl Iterator<Item = (&'i MappedText, Fate)>,
+    compiler: &mut Compiler,
+) -> Result<Vec<usize>, Lost> {
+    let mut places = Vec::new();
+    let mut all_lost = None;
+    for (MappedText { text, span, .. }, fate) in rules {
+        let (lost, message) = match fate {
+            Fate::Stands(place) => {
+                places.push(place);
+                continue;
             }
+            Fate::Lost(Lost::OtherSource) => (
+                Lost::OtherSource,
+                format!("the rule `{text}` cannot run here, so neither can this correlation"),
+            ),
+            Fate::Lost(Lost::Faulty) => (
+                Lost::Faulty,
+                format!("the rule `{text}` is left out, and so this correlation is"),
+            ),
+            Fate::Waits => (Lost::Faulty, format!("there is no rule `{text}`")),
+        };
+        if lost == Lost::Faulty {
+            all_lost = Some(lost);
+            fault(item, Code::UndefinedMacro, *span, message, compiler);
+            continue;
         }
-        for (name, fields) in &item.aliases {
-            let mut alias = Alias {
-                name: name.clone(),
-                fields: Vec::new(),
-            };
-            for (reference, field) in fields {
-                let title = title(find(reference));
-                if correlation.rules.contains(&title) {
-                    alias.fields.push((title, field.clone()));
-                } else {
+        // That it cannot run is no error.
+        all_lost = all_lost.or(Some(lost));
+        let problem = Diagnostic::warning(Code::OtherSource, *span, message);
+        let note = format!("in correlation `{}`", item.title.text);
+        compiler.problems.push(problem.note(note));
+    }
+    match all_lost {
+        Some(lost) => Err(lost),
+        None => Ok(places),
+    }
+}
+
+fn find(
+    item: &CorrelationItem,
+    items: &[CorrelationItem],
+    rules: &[Compiled],
+    meaning: &impl Fn(&MappedText) -> Option<Meaning>,
+    compiler: &mut Compiler,
+) -> Found {
+    let title = |meaning: Meaning| match meaning {
+        Meaning::Rule(rule) => rules[rule].item.name.text.clone(),
+        Meaning::Correlation(other) => items[other].title.text.clone(),
+    };
+    let mut correlation = item.correlation.clone();
+    let meanings: Vec<Option<Meaning>> = item.rules.iter().map(meaning).collect();
+    let titles = meanings
+        .iter()
+        .map(|meaning| meaning.map_or_else(String::new, title));
+    correlation.rules = titles.collect();
+    let mut faulty = false;
+    let mut aliases = Vec::with_capacity(item.aliases.len());
+    for (name, fields) in &item.aliases {
+        let mut meant = Vec::with_capacity(fields.len());
+        for (reference, field) in fields {
+            let is_named = item.rules.iter().any(|rule| rule.text == reference.text);
+            match meaning(reference) {
+                Some(rule) if meanings.contains(&Some(rule)) => meant.push((rule, field.clone())),
+                // That there is no such rule is told where the rules are.
+                None if is_named => {}
+                _ => {
                     let message = format!("`{}` is none of the rules above", reference.text);
                     fault(
                         item,
@@ -171,17 +245,25 @@ fn find(items: &[CorrelationItem], rules: &[Compiled], compiler: &mut Compiler) 
                         message,
                         compiler,
                     );
-                    meanings = None;
+                    faulty = true;
                 }
             }
-            correlation.aliases.push(alias);
         }
-        found.push(Found {
-            correlation,
-            meanings,
+        correlation.aliases.push(Alias {
+            name: name.clone(),
+            fields: meant
+                .iter()
+                .map(|(rule, field)| (title(*rule), field.text.clone()))
+                .collect(),
         });
+        aliases.push(meant);
     }
-    found
+    Found {
+        correlation,
+        meanings,
+        aliases,
+        faulty,
+    }
 }
 
 /// The correlations in an order in which those that others need come first, without those in circles.
@@ -196,191 +278,18 @@ fn in_order(found: &[Found]) -> Vec<usize> {
                 count += 1;
             }
         }
-        let waits = if found.meanings.is_some() {
-            count
-        } else {
-            usize::MAX
-        };
-        waits_for.push(waits);
+        waits_for.push(count);
     }
     let mut order: Vec<usize> = (0..found.len()).filter(|i| waits_for[*i] == 0).collect();
     let mut at = 0;
     while let Some(next) = order.get(at).copied() {
         at += 1;
         for dependent in &needed_by[next] {
-            if waits_for[*dependent] != usize::MAX {
-                waits_for[*dependent] -= 1;
-                if waits_for[*dependent] == 0 {
-                    order.push(*dependent);
-                }
+            waits_for[*dependent] -= 1;
+            if waits_for[*dependent] == 0 {
+                order.push(*dependent);
             }
         }
     }
     order
-}
-
-/// Makes one correlation a rule.
-struct Lowering<'l> {
-    item: &'l CorrelationItem,
-    correlation: &'l Correlation,
-    rules: &'l [Compiled],
-    mapping: &'l Mapping,
-    base: usize,
-    compiler: &'l mut Compiler,
-}
-
-impl Lowering<'_> {
-    fn compiled(&mut self, places: &[usize]) -> Option<Compiled> {
-        let correlation = self.correlation;
-        let within = i64::try_from(correlation.timespan.as_nanos()).unwrap_or(i64::MAX);
-        let kind = match correlation.kind {
-            CorrelationKind::EventCount | CorrelationKind::ValueCount { .. } => Kind::Count {
-                needed: self.needed()?,
-                within,
-            },
-            CorrelationKind::Temporal if correlation.bounds.is_empty() => Kind::Together {
-                needed: places.len(),
-                within,
-            },
-            CorrelationKind::Temporal => Kind::Together {
-                needed: usize::try_from(self.needed()?).unwrap_or(usize::MAX),
-                within,
-            },
-            CorrelationKind::TemporalOrdered if correlation.bounds.is_empty() => Kind::Sequence {
-                within: Some(within),
-                lineage: None,
-            },
-            CorrelationKind::TemporalOrdered => {
-                let message = "some of several rules in an order are not supported; leave out the \
-                               condition for all";
-                return self.fault(Code::Unsupported, message.to_owned());
-            }
-        };
-        let mut steps = Vec::with_capacity(places.len());
-        for (index, place) in places.iter().enumerate() {
-            let rule = &self.rules[*place];
-            let title = &correlation.rules[index];
-            let mut by = Vec::with_capacity(correlation.group_by.len());
-            for name in &correlation.group_by {
-                let alias = correlation.aliases.iter().find(|alias| alias.name == *name);
-                let meant = alias.and_then(|alias| {
-                    let mut fields = alias.fields.iter();
-                    fields
-                        .find(|(rule, _)| rule == title)
-                        .map(|(_, field)| field)
-                });
-                by.push(self.part(meant.unwrap_or(name), rule.log_source)?);
-            }
-            let distinct = match &correlation.kind {
-                CorrelationKind::ValueCount { field } => Some(self.part(field, rule.log_source)?),
-                _ => None,
-            };
-            steps.push(DraftStep {
-                source: match rule.draft {
-                    Some(_) => StepSource::Rule(self.base + place),
-                    None => StepSource::Node(rule.root),
-                },
-                by,
-                within: None,
-                distinct,
-            });
-        }
-        let roots = places.iter().map(|place| self.rules[*place].root).collect();
-        let shown = format!(
-            "{} of {}",
-            self.item.kind.text,
-            correlation.rules.join(", ")
-        );
-        let span = self.item.kind.span;
-        Some(Compiled {
-            item: RuleItem {
-                name: self.item.title.clone(),
-                desc: correlation.desc.clone(),
-                condition: MappedText::verbatim(&shown, span.file, span.start as usize),
-                output: None,
-                priority: correlation.priority,
-                tags: correlation.tags.clone(),
-                actions: Vec::new(),
-                prefilter: None,
-                enabled: true,
-                source: None,
-                raw_exceptions: Vec::new(),
-                exceptions: Vec::new(),
-                warns_of_types: true,
-                skips_unknown: false,
-                capture: false,
-                capture_duration: 0,
-                sigma: Some(Box::new(correlation.metadata.clone())),
-                stateful: None,
-            },
-            root: self.compiler.builder.any(roots),
-            silent: false,
-            draft: Some(Draft {
-                kind,
-                steps,
-                throttle: None,
-            }),
-            log_source: places
-                .first()
-                .and_then(|place| self.rules[*place].log_source),
-        })
-    }
-
-    /// The least count that is as it must be: once it is reached, there is an alert.
-    fn needed(&mut self) -> Option<u64> {
-        let bounds = &self.correlation.bounds;
-        let least = |bound: &Bound| match bound {
-            Bound::Greater(bound) => Some(bound.saturating_add(1)),
-            Bound::GreaterOrEqual(bound) | Bound::Equal(bound) => Some(*bound),
-            Bound::Less(_) | Bound::LessOrEqual(_) => None,
-        };
-        let Some(needed) = bounds.iter().filter_map(least).max() else {
-            let message = "that matches are few cannot be told while more may come";
-            return self.fault(Code::Unsupported, message.to_owned());
-        };
-        let needed = needed.max(1);
-        if !bounds.iter().all(|bound| bound.holds(needed)) {
-            return self.fault(Code::NeverTrue, "no count meets this condition".to_owned());
-        }
-        if needed > MAX_COUNT {
-            return self.fault(
-                Code::TooLarge,
-                format!("no more than {MAX_COUNT} are counted"),
-            );
-        }
-        Some(needed)
-    }
-
-    fn part(&mut self, name: &str, log_source: Option<usize>) -> Option<KeyPart> {
-        let Some(Target::Fields(names, _)) = self.mapping.field(name, log_source) else {
-            let message = format!("the field `{name}` is not mapped to fields of this source");
-            return self.fault(Code::UnknownField, message);
-        };
-        let mut fields = Vec::with_capacity(names.len());
-        for name in names {
-            match stateful::field(self.compiler, name) {
-                Ok(field) => fields.push(field),
-                Err(problem) => {
-                    let title = &self.item.title;
-                    let problem = problem.also(title.span, "asked for here");
-                    let note = format!("in correlation `{}`, which is left out", title.text);
-                    let problem = problem.leaving_out(&title.text);
-                    self.compiler.problems.push(problem.note(note));
-                    return None;
-                }
-            }
-        }
-        Some(KeyPart { fields })
-    }
-
-    fn fault<T>(&mut self, code: Code, message: String) -> Option<T> {
-        fault(self.item, code, self.item.kind.span, message, self.compiler);
-        None
-    }
-}
-
-fn fault(item: &CorrelationItem, code: Code, span: Span, message: String, compiler: &mut Compiler) {
-    let note = format!("in correlation `{}`, which is left out", item.title.text);
-    let problem = Diagnostic::error(code, span, message).leaving_out(&item.title.text);
-    compiler.problems.push(problem.note(note));
 }

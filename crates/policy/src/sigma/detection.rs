@@ -93,8 +93,9 @@ pub(super) fn read(
         inner.missing("condition");
     }
     if let Some(old) = inner.get("timeframe") {
-        let message = "`timeframe` belongs to aggregations, which Sigma has given up";
-        let problem = Diagnostic::error(Code::Unsupported, old.key.span, message);
+        let message =
+            "`timeframe` belongs to aggregations, which Sigma has given up, and says nothing here";
+        let problem = Diagnostic::warning(Code::Unsupported, old.key.span, message);
         inner.report(problem.help("write a correlation rule with a `timespan`"));
     }
     let mut identifiers = Vec::new();

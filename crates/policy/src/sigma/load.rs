@@ -1,22 +1,19 @@
 //! From documents to compiled rules.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use sysflow_field::View;
 
 use super::collection::{self, Document, Keys};
-use super::correlate;
-use super::correlation::{self, Correlation, CorrelationItem};
+use super::correlate::{self, Known, Lost};
+use super::correlation::Correlation;
+use super::correlation_item::{self, CorrelationItem};
 use super::detection::{self, Detection};
-use super::lower::Lowering;
+use super::log_sources::Sources;
 use super::mapping::{self, Mapping};
-use super::metadata::{self, LogSource, Status};
-use crate::Dialect;
-use crate::compile::{Compiler, Owner, Scope, ToCompile};
+use super::metadata::{self, Head, LogSource, Metadata, Status};
+use super::references::{self, References};
+use crate::compile::Compiler;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document;
-use crate::explain::Trace;
 use crate::items::RuleItem;
 use crate::lists::Lists;
 use crate::macros::Macros;
@@ -30,20 +27,34 @@ pub(crate) struct Sigma {
     rules: Vec<Rule>,
     filters: Vec<Filter>,
     correlations: Vec<CorrelationItem>,
+    /// Rules with errors.
+    faulty: Vec<Metadata>,
+    /// Rules that correlations with errors are about.
+    quieted: Vec<MappedText>,
 }
 
-struct Rule {
-    item: RuleItem,
-    log_source: LogSource,
-    log_source_span: Span,
-    detection: Detection,
+/// A detection rule.
+pub(super) struct Rule {
+    pub(super) item: RuleItem,
+    pub(super) log_source: LogSource,
+    pub(super) log_source_span: Span,
+    pub(super) detection: Detection,
 }
 
-struct Filter {
-    title: MappedText,
-    log_source: LogSource,
+impl Rule {
+    fn metadata(&self) -> &Metadata {
+        static NONE: Metadata = Metadata::NONE;
+        self.item.sigma.as_deref().unwrap_or(&NONE)
+    }
+}
+
+/// What rules match only together with.
+pub(super) struct Filter {
+    pub(super) title: MappedText,
+    pub(super) log_source: LogSource,
+    /// The rules that it is for; none for any.
     rules: Vec<MappedText>,
-    detection: Detection,
+    pub(super) detection: Detection,
 }
 
 /// A rule that has been compiled.
@@ -118,6 +129,26 @@ impl Sigma {
                 return;
             }
         }
+        let items = self.correlations.len();
+        let before = self.rules.len() + self.filters.len();
+        let has = |key: &str| document.entries.iter().any(|entry| entry.key.text == key);
+        let metadata = self.read_document(document, problems);
+        // A rule that is left out may be called by others.
+        if self.rules.len() + self.filters.len() == before && items == self.correlations.len() {
+            self.faulty.extend(metadata);
+            if has("correlation") {
+                let quieted = correlation_item::quieted(&document.entries);
+                self.quieted.extend(quieted);
+            }
+        }
+    }
+
+    /// Reads a document; gives what it says of itself.
+    fn read_document(
+        &mut self,
+        document: &Document,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Metadata> {
         let mut keys = Keys {
             entries: &document.entries,
             span: document.span,
@@ -126,99 +157,30 @@ impl Sigma {
             faulty: false,
         };
         let title = keys.get("title").map(|entry| &entry.value);
+        let kind = if keys.get("filter").is_some() {
+            "filter"
+        } else {
+            "rule"
+        };
         keys.note = match title {
             Some(document::Node::Scalar(title)) => {
-                format!("in rule `{}`, which is left out", title.text)
+                format!("in {kind} `{}`, which is left out", title.text)
             }
             _ => "this rule is left out".to_owned(),
         };
-        let Some(head) = metadata::head(&mut keys) else {
-            return;
-        };
+        let head = metadata::head(&mut keys)?;
+        let metadata = head.metadata.clone();
         let has = |key: &str| document.entries.iter().any(|entry| entry.key.text == key);
         unknown_keys(&mut keys);
         if has("correlation") {
-            let correlation = correlation::read(&mut keys, head);
-            self.correlations.extend(correlation);
-            return;
+            self.correlations
+                .extend(correlation_item::read(&mut keys, head));
+        } else if has("filter") {
+            self.filters.extend(filter(&mut keys, head));
+        } else {
+            self.rules.extend(rule(&mut keys, head));
         }
-        let is_filter = has("filter");
-        let section = if is_filter { "filter" } else { "detection" };
-        let Some((entries, span)) = keys.map(section) else {
-            keys.missing(section);
-            return;
-        };
-        let log_source = metadata::logsource(&mut keys);
-        let skipped: &[&str] = if is_filter { &["rules"] } else { &[] };
-        let detection = detection::read(&mut keys, entries, span, skipped);
-        let (Some(detection), Some((log_source, log_source_span))) = (detection, log_source) else {
-            return;
-        };
-        if is_filter {
-            let mut inner = Keys {
-                entries,
-                span,
-                note: keys.note.clone(),
-                problems: &mut *keys.problems,
-                faulty: false,
-            };
-            let rules = inner.texts("rules");
-            if rules.is_empty() {
-                inner.missing("rules");
-                return;
-            }
-            self.filters.push(Filter {
-                title: head.title,
-                log_source,
-                rules,
-                detection,
-            });
-            return;
-        }
-        let mut enabled = true;
-        if let Some(Status::Unsupported) = head.metadata.status {
-            let message = "the rule says of itself that it cannot be used, and is switched off";
-            keys.note.clear();
-            keys.warn(Code::Unsupported, head.title.span, message);
-            enabled = false;
-        }
-        if keys.faulty {
-            return;
-        }
-        let condition = detection.conditions.first().cloned();
-        let mut condition = condition.unwrap_or_default();
-        for other in detection.conditions.iter().skip(1) {
-            condition.text = format!("({}) or ({})", condition.text, other.text);
-        }
-        let metadata = super::Metadata {
-            logsource: log_source.clone(),
-            ..head.metadata
-        };
-        self.rules.push(Rule {
-            item: RuleItem {
-                name: head.title,
-                desc: head.description,
-                condition,
-                output: None,
-                priority: head.priority,
-                tags: head.tags,
-                actions: Vec::new(),
-                prefilter: None,
-                enabled,
-                source: None,
-                raw_exceptions: Vec::new(),
-                exceptions: Vec::new(),
-                warns_of_types: true,
-                skips_unknown: false,
-                capture: false,
-                capture_duration: 0,
-                sigma: Some(Box::new(metadata)),
-                stateful: None,
-            },
-            log_source,
-            log_source_span,
-            detection,
-        });
+        Some(metadata)
     }
 
     /// Compiles the rules, of which the first will have the place `base` among all: those that the mapping
@@ -232,66 +194,163 @@ impl Sigma {
         let mapping = mapping_file.map_or_else(Mapping::default, |(file, number)| {
             Mapping::read(file, number, &mut compiler.problems)
         });
-        let by_reference = correlate::by_reference(
-            self.rules
-                .iter()
-                .filter_map(|rule| rule.item.sigma.as_deref()),
-        );
-        let mut filters_of: Vec<Vec<&Filter>> = vec![Vec::new(); self.rules.len()];
-        let mut filters_of_all = Vec::new();
-        for filter in &self.filters {
-            for reference in &filter.rules {
-                if reference.text == "any" {
-                    filters_of_all.push(filter);
-                } else if let Some(rule) = by_reference.get(reference.text.as_str()) {
-                    filters_of[*rule].push(filter);
-                } else {
-                    let message = format!("there is no rule `{}`", reference.text);
-                    let problem =
-                        Diagnostic::warning(Code::UndefinedMacro, reference.span, message);
-                    let note = format!("in filter `{}`", filter.title.text);
-                    compiler.problems.push(problem.note(note));
-                }
-            }
-        }
-        let mut sources = Sources {
-            mapping: &mapping,
-            compiled: HashMap::default(),
-        };
+        let own = self
+            .rules
+            .iter()
+            .map(|rule| (rule.metadata(), &rule.item.name));
+        let others = self.correlations.iter();
+        let others = others.map(|item| (&item.correlation.metadata, &item.title));
+        references::check_unique(own.chain(others), &mut compiler.problems);
+        let filters_of = self.filters_of(&mut compiler.problems);
+        let mut lowered = Sources::new(&mapping, &self.filters);
         let mut rules = Vec::with_capacity(self.rules.len());
         let mut failed = Vec::new();
-        for (rule, own) in self.rules.iter().zip(&filters_of) {
-            let filters = own.iter().chain(&filters_of_all).copied();
-            if !sources.can_run(rule, compiler) {
+        let mut lost: Vec<(&Metadata, Lost)> = Vec::new();
+        for (rule, filters) in self.rules.iter().zip(&filters_of) {
+            if !lowered.can_run(rule, compiler) {
+                lost.push((rule.metadata(), Lost::OtherSource));
                 continue;
             }
-            let root = sources.rule(rule, compiler);
-            let root = root.and_then(|root| sources.filtered(root, rule, filters, compiler));
-            if root.is_none() {
+            let root = lowered.rule(rule, compiler);
+            let root = root.and_then(|root| lowered.filtered(root, rule, filters, compiler));
+            let Some(root) = root else {
                 failed.push(rule.item.name.clone());
-            }
-            rules.extend(root.map(|root| Compiled {
+                lost.push((rule.metadata(), Lost::Faulty));
+                continue;
+            };
+            rules.push(Compiled {
                 item: rule.item.clone(),
                 root,
                 silent: false,
                 draft: None,
                 log_source: mapping.log_source(&rule.log_source),
-            }));
+            });
         }
-        let correlations =
-            correlate::resolve(&self.correlations, &mut rules, &mapping, base, compiler);
-        let stands = |item: &&CorrelationItem| {
-            let mut known = rules.iter().filter(|rule| rule.draft.is_some());
-            !known.any(|rule| rule.item.name.span == item.title.span)
+        lowered.tell_of_filters(compiler);
+        lost.extend(self.faulty.iter().map(|metadata| (metadata, Lost::Faulty)));
+        let known = Known {
+            mapping: &mapping,
+            base,
+            lost: &lost,
+            quieted: &self.quieted,
         };
-        let lost = self.correlations.iter().filter(stands);
-        failed.extend(lost.map(|item| item.title.clone()));
+        let resolved = correlate::resolve(&self.correlations, &mut rules, &known, compiler);
+        failed.extend(resolved.failed);
+        let correlations = resolved.correlations;
         Outcome {
             rules,
             correlations,
             failed,
         }
     }
+
+    /// The filters for each rule, by their places.
+    fn filters_of(&self, problems: &mut Vec<Diagnostic>) -> Vec<Vec<usize>> {
+        let references = References::new(self.rules.iter().map(|rule| Some(rule.metadata())));
+        let mut filters_of: Vec<Vec<usize>> = vec![Vec::new(); self.rules.len()];
+        for (at, filter) in self.filters.iter().enumerate() {
+            if filter.rules.is_empty() {
+                for of in &mut filters_of {
+                    of.push(at);
+                }
+            }
+            for reference in &filter.rules {
+                if let Some(rule) = references.find(&reference.text) {
+                    filters_of[rule].push(at);
+                    continue;
+                }
+                let message = format!("there is no rule `{}`", reference.text);
+                let problem = Diagnostic::warning(Code::UndefinedMacro, reference.span, message);
+                let note = format!("in filter `{}`", filter.title.text);
+                problems.push(problem.note(note));
+            }
+        }
+        filters_of
+    }
+}
+
+/// Reads a detection rule. `None` after an error, which has been reported.
+fn rule(keys: &mut Keys<'_, '_>, head: Head) -> Option<Rule> {
+    let section = keys.section("detection");
+    let log_source = metadata::logsource(keys);
+    let (entries, span) = section?;
+    let detection = detection::read(keys, entries, span, &[])?;
+    let (log_source, log_source_span) = log_source?;
+    let mut enabled = true;
+    if let Some(Status::Unsupported) = head.metadata.status {
+        let message = "the rule says of itself that it cannot be used, and is switched off";
+        keys.note.clear();
+        keys.warn(Code::Unsupported, head.title.span, message);
+        enabled = false;
+    }
+    if keys.faulty {
+        return None;
+    }
+    let condition = detection.conditions.first().cloned();
+    let mut condition = condition.unwrap_or_default();
+    for other in detection.conditions.iter().skip(1) {
+        condition.text = format!("({}) or ({})", condition.text, other.text);
+    }
+    let metadata = Metadata {
+        logsource: log_source.clone(),
+        ..head.metadata
+    };
+    Some(Rule {
+        item: RuleItem {
+            name: head.title,
+            desc: head.description,
+            condition,
+            output: None,
+            priority: head.priority,
+            tags: head.tags,
+            actions: Vec::new(),
+            prefilter: None,
+            enabled,
+            source: None,
+            raw_exceptions: Vec::new(),
+            exceptions: Vec::new(),
+            warns_of_types: true,
+            skips_unknown: false,
+            capture: false,
+            capture_duration: 0,
+            sigma: Some(Box::new(metadata)),
+            stateful: None,
+        },
+        log_source,
+        log_source_span,
+        detection,
+    })
+}
+
+/// Reads a filter.
+fn filter(keys: &mut Keys<'_, '_>, head: Head) -> Option<Filter> {
+    let section = keys.section("filter");
+    let log_source = metadata::logsource(keys);
+    let (entries, span) = section?;
+    let detection = detection::read(keys, entries, span, &["rules"]);
+    let mut inner = Keys {
+        entries,
+        span,
+        note: keys.note.clone(),
+        problems: &mut *keys.problems,
+        faulty: false,
+    };
+    let mut rules = inner.texts("rules");
+    if inner.get("rules").is_none() {
+        inner.missing("rules");
+        return None;
+    }
+    // No rules are no restriction.
+    let is_for_any = rules.is_empty() || rules.iter().any(|r| r.text.eq_ignore_ascii_case("any"));
+    if is_for_any {
+        rules.clear();
+    }
+    Some(Filter {
+        title: head.title,
+        log_source: log_source?.0,
+        rules,
+        detection: detection?,
+    })
 }
 
 fn unknown_keys(keys: &mut Keys<'_, '_>) {
@@ -327,157 +386,4 @@ pub fn check_mapping<V: View>(mapping: Option<SourceFile>) -> Diagnostics {
 /// The file of the built-in mapping for a source.
 pub(crate) fn built_in_mapping(source: &str) -> Option<SourceFile> {
     mapping::built_in(source)
-}
-
-/// Log sources, whose conditions are compiled once.
-struct Sources<'m> {
-    mapping: &'m Mapping,
-    compiled: HashMap<usize, Option<NodeId>, RandomState>,
-}
-
-impl Sources<'_> {
-    /// Whether observations can be what the rule is about; that they cannot is no error.
-    fn can_run(&self, rule: &Rule, compiler: &mut Compiler) -> bool {
-        let title = &rule.item.name.text;
-        if self.mapping.log_source(&rule.log_source).is_some() {
-            return true;
-        }
-        let described = || {
-            let words = [
-                ("product", &rule.log_source.product),
-                ("category", &rule.log_source.category),
-                ("service", &rule.log_source.service),
-            ];
-            let words = words.iter().filter(|(_, word)| !word.is_empty());
-            let words: Vec<String> = words.map(|(key, word)| format!("{key} {word}")).collect();
-            words.join(", ")
-        };
-        let (consequence, code) = if self.mapping.accepts_unmatched {
-            ("so the rule is asked of every observation", Code::Constant)
-        } else {
-            ("so the rule cannot run here", Code::OtherSource)
-        };
-        let message = format!(
-            "no log source of {} is for {}, {consequence}",
-            if self.mapping.name.is_empty() {
-                "any mapping"
-            } else {
-                &self.mapping.name
-            },
-            described()
-        );
-        let problem = Diagnostic::warning(code, rule.log_source_span, message);
-        compiler
-            .problems
-            .push(problem.note(format!("in rule `{title}`")));
-        self.mapping.accepts_unmatched
-    }
-
-    fn rule(&mut self, rule: &Rule, compiler: &mut Compiler) -> Option<NodeId> {
-        let title = rule.item.name.text.clone();
-        let log_source = self.mapping.log_source(&rule.log_source);
-        let taxonomy = rule.item.sigma.as_deref().map_or("", |m| &m.taxonomy);
-        let plain = |taxonomy: &str| taxonomy.is_empty() || taxonomy == "sigma";
-        if taxonomy != self.mapping.taxonomy && !(plain(taxonomy) && plain(&self.mapping.taxonomy))
-        {
-            let message = format!("the taxonomy `{taxonomy}` is not that of the mapping");
-            let problem = Diagnostic::error(Code::Unsupported, rule.item.name.span, message);
-            compiler.problems.push(
-                problem
-                    .leaving_out(&title)
-                    .note(format!("in rule `{title}`, which is left out")),
-            );
-            return None;
-        }
-        let condition = self.log_source(log_source, compiler)?;
-        let detection = self.detection(&rule.detection, log_source, title, compiler)?;
-        Some(compiler.builder.all(vec![condition, detection]))
-    }
-
-    fn detection(
-        &self,
-        detection: &Detection,
-        log_source: Option<usize>,
-        title: String,
-        compiler: &mut Compiler,
-    ) -> Option<NodeId> {
-        let file = detection.conditions.first().map_or(0, |c| c.span.file);
-        let owner = Owner::Item("rule", title);
-        let mut lowering = Lowering {
-            scope: Scope::new(Dialect::Sigma, file, owner.clone()),
-            compiler,
-            mapping: self.mapping,
-            log_source,
-            owner,
-        };
-        lowering.detection(detection)
-    }
-
-    /// What an observation must be to be of a log source.
-    fn log_source(&mut self, index: Option<usize>, compiler: &mut Compiler) -> Option<NodeId> {
-        let Some(index) = index else {
-            return Some(compiler.builder.constant(true));
-        };
-        if let Some(known) = self.compiled.get(&index) {
-            return *known;
-        }
-        let source = &self.mapping.log_sources[index];
-        let node = match &source.condition {
-            None => Some(compiler.builder.constant(true)),
-            Some(condition) => {
-                let dialect = self.mapping.dialect.unwrap_or(Dialect::SysFlow);
-                let owner = Owner::Item("log source", source.name.clone());
-                let answer = compiler.condition(ToCompile {
-                    text: condition,
-                    dialect,
-                    owner,
-                    skips_unknown: false,
-                });
-                if let Some(answer) = &answer
-                    && let Some(inner) = answer.trace.clone()
-                {
-                    compiler.tell(answer.node, |_| Trace::Macro {
-                        name: format!("log source {}", source.name),
-                        span: condition.span,
-                        node: answer.node,
-                        inner,
-                    });
-                }
-                answer.map(|answer| answer.node)
-            }
-        };
-        self.compiled.insert(index, node);
-        node
-    }
-
-    /// A rule together with the filters that are for it.
-    fn filtered<'f>(
-        &self,
-        root: NodeId,
-        rule: &Rule,
-        filters: impl Iterator<Item = &'f Filter>,
-        compiler: &mut Compiler,
-    ) -> Option<NodeId> {
-        let mut parts = vec![root];
-        for filter in filters {
-            let wanted = &filter.log_source;
-            let asked = &rule.log_source;
-            let same = [
-                (&wanted.product, &asked.product),
-                (&wanted.category, &asked.category),
-                (&wanted.service, &asked.service),
-            ];
-            let same = same
-                .iter()
-                .all(|(wanted, asked)| wanted.is_empty() || wanted == asked);
-            if !same {
-                continue;
-            }
-            let log_source = self.mapping.log_source(&rule.log_source);
-            let title = filter.title.text.clone();
-            // A rule without its filter would tell too much, so it falls out with it.
-            parts.push(self.detection(&filter.detection, log_source, title, compiler)?);
-        }
-        Some(compiler.builder.all(parts))
-    }
 }

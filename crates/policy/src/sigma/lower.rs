@@ -1,13 +1,10 @@
 //! From searches to checks of the crate's own language.
 
-use std::collections::BTreeMap;
-
 use super::detection::{Item, Search, Value};
 use super::mapping::{Mapping, Target};
-use super::modifier::{Comparison, Operand, Side};
-use super::wildcard::{Pattern, Shape};
+use super::modifier::Operand;
+use super::wildcard::Pattern;
 use crate::Dialect;
-use crate::ast::{Check, Operand as Word, OperandKind, Operator, Right};
 use crate::compile::{Compiler, Owner, Scope, ToCompile};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::explain::Trace;
@@ -22,10 +19,15 @@ pub(super) struct Lowering<'c, 'm> {
     pub(super) scope: Scope,
     /// The rule, for problems within the mapping.
     pub(super) owner: Owner,
+    /// Bytes that modifiers may still make, for all rules.
+    pub(super) room: &'c mut usize,
 }
 
-/// Values of one field that one check can ask for.
-type Buckets<'v> = BTreeMap<&'static str, (Operator, Vec<(String, Span)>)>;
+/// Bytes that modifiers may make for all rules of a set.
+pub(super) const MAX_MADE: usize = 128 << 20;
+
+/// What a value that was made costs besides its bytes.
+const VALUE_OVERHEAD: usize = 128;
 
 impl Lowering<'_, '_> {
     pub(super) fn search(&mut self, search: &Search) -> Option<NodeId> {
@@ -95,7 +97,7 @@ impl Lowering<'_, '_> {
         Some(node)
     }
 
-    fn unmapped(&mut self, field: &str, span: Span) -> Option<NodeId> {
+    pub(super) fn unmapped(&mut self, field: &str, span: Span) -> Option<NodeId> {
         let message = format!("the field `{field}` is not mapped");
         let problem = Diagnostic::error(Code::UnknownField, span, message);
         let source = self
@@ -119,10 +121,25 @@ impl Lowering<'_, '_> {
         let placeholders = |name: &str| mapping.placeholder(name);
         match item.modifiers.apply(value.text.as_deref(), placeholders) {
             Ok(operands) => {
+                let bytes = operands.iter().map(Operand::bytes);
+                let made: usize = bytes.map(|bytes| bytes + VALUE_OVERHEAD).sum();
+                if item.modifiers.make_more() && made > *self.room {
+                    let message =
+                        format!("with this, values of all rules become more than {MAX_MADE} bytes");
+                    let problem = Diagnostic::error(Code::TooLarge, value.span, message);
+                    self.compiler.fault(&mut self.scope, problem);
+                    return None;
+                }
+                if item.modifiers.make_more() {
+                    *self.room -= made;
+                }
                 // Keywords may stand anywhere in a field.
                 let widen = |operand| match operand {
                     Operand::Text(pattern) if item.field.is_none() => {
                         Operand::Text(pattern.widened(true, true))
+                    }
+                    Operand::Cased(pattern) if item.field.is_none() => {
+                        Operand::Cased(pattern.widened(true, true))
                     }
                     other => other,
                 };
@@ -232,211 +249,5 @@ impl Lowering<'_, '_> {
             }
         }
         Some(self.compiler.builder.any(nodes))
-    }
-
-    /// Any of the operands for one field of the source.
-    fn any_of_field(
-        &mut self,
-        item: &Item,
-        name: &MappedText,
-        suffix: &str,
-        operands: &[&(Operand, Span)],
-    ) -> Option<NodeId> {
-        let resolved = match self.compiler.catalogue.resolve(&name.text) {
-            Ok(resolved) => resolved,
-            Err(why) => {
-                let problem = self.compiler.unresolved(&name.text, name.span, &why);
-                let problem = problem.also(item.key_span, "asked for here");
-                self.compiler.fault(&mut self.scope, problem);
-                return None;
-            }
-        };
-        let ty = self.compiler.catalogue.field(resolved.id).ty;
-        let mut buckets = Buckets::new();
-        let mut nodes = Vec::new();
-        let mut faultless = true;
-        for (operand, span) in operands {
-            let node = match operand {
-                Operand::Text(pattern) => {
-                    if pattern.shape() == Shape::Present {
-                        self.check(item, name, Operator::Exists, Right::Nothing)
-                    } else if !ty.is_text() && pattern.shape() == Shape::Equals(b"") {
-                        let present = self.check(item, name, Operator::Exists, Right::Nothing);
-                        present.map(|node| self.compiler.builder.not(node))
-                    } else {
-                        sort_into(&mut buckets, pattern, true, ty.is_text(), suffix, *span);
-                        continue;
-                    }
-                }
-                Operand::Cased(pattern) => {
-                    if pattern.shape() == Shape::Present {
-                        self.check(item, name, Operator::Exists, Right::Nothing)
-                    } else {
-                        sort_into(&mut buckets, pattern, false, ty.is_text(), suffix, *span);
-                        continue;
-                    }
-                }
-                Operand::Regex(regex) => {
-                    push(&mut buckets, Operator::Finds, regex.clone(), *span);
-                    continue;
-                }
-                Operand::Network(_) if !ty.is_address() => {
-                    let message =
-                        format!("`{}` is no address, so `cidr` does not apply", name.text);
-                    let problem = Diagnostic::error(Code::BadOperator, item.key_span, message);
-                    self.compiler.fault(&mut self.scope, problem);
-                    None
-                }
-                Operand::Network(network) => {
-                    push(&mut buckets, Operator::Equal, network.clone(), *span);
-                    continue;
-                }
-                Operand::Number(comparison, number) => {
-                    let right = Right::One(Word {
-                        kind: OperandKind::Word,
-                        text: number.clone(),
-                        span: *span,
-                    });
-                    self.check(item, name, order(*comparison), right)
-                }
-                Operand::Exists(true) => self.check(item, name, Operator::Exists, Right::Nothing),
-                // These are about all fields together: see `any_of`.
-                Operand::Exists(false) | Operand::Null => continue,
-                Operand::Field(field, side) => self.reference(item, name, field, *side, *span),
-            };
-            faultless &= node.is_some();
-            nodes.extend(node);
-        }
-        for (operator, words) in buckets.into_values() {
-            let operands: Vec<Word> = words
-                .into_iter()
-                .map(|(text, span)| Word {
-                    kind: OperandKind::Quoted,
-                    text,
-                    span,
-                })
-                .collect();
-            let span = operands.first().map_or(item.key_span, |word| word.span);
-            let node = self.check(item, name, operator, Right::List(operands, span));
-            faultless &= node.is_some();
-            nodes.extend(node);
-        }
-        faultless.then(|| self.compiler.builder.any(nodes))
-    }
-
-    fn check(
-        &mut self,
-        item: &Item,
-        name: &MappedText,
-        operator: Operator,
-        right: Right,
-    ) -> Option<NodeId> {
-        let check = Check {
-            left: Word {
-                kind: OperandKind::Word,
-                text: name.text.clone(),
-                span: item.key_span,
-            },
-            operator,
-            operator_span: item.key_span,
-            right,
-        };
-        self.compiler.check(&check, &mut self.scope)
-    }
-
-    fn reference(
-        &mut self,
-        item: &Item,
-        name: &MappedText,
-        field: &str,
-        side: Side,
-        span: Span,
-    ) -> Option<NodeId> {
-        let Some(target) = self.mapping.field(field, self.log_source) else {
-            return self.unmapped(field, span);
-        };
-        let Target::Fields(others, _) = target else {
-            let message = format!("`{field}` is no field that could be compared with");
-            let problem = Diagnostic::error(Code::BadOperator, span, message);
-            self.compiler.fault(&mut self.scope, problem);
-            return None;
-        };
-        let operator = match side {
-            Side::Whole => Operator::EqualIgnoringCase,
-            Side::Anywhere => Operator::ContainsIgnoringCase,
-            Side::Start => Operator::StartsWithIgnoringCase,
-            Side::End => Operator::EndsWithIgnoringCase,
-        };
-        let mut nodes = Vec::with_capacity(others.len());
-        for other in others {
-            let right = Right::One(Word {
-                kind: OperandKind::FieldValue,
-                text: other.text.clone(),
-                span,
-            });
-            nodes.push(self.check(item, name, operator, right)?);
-        }
-        Some(self.compiler.builder.any(nodes))
-    }
-}
-
-const fn order(comparison: Comparison) -> Operator {
-    match comparison {
-        Comparison::Less => Operator::Less,
-        Comparison::LessOrEqual => Operator::LessOrEqual,
-        Comparison::Greater => Operator::Greater,
-        Comparison::GreaterOrEqual => Operator::GreaterOrEqual,
-    }
-}
-
-fn push(buckets: &mut Buckets<'_>, operator: Operator, text: String, span: Span) {
-    let bucket = buckets.entry(operator.spelling());
-    bucket
-        .or_insert((operator, Vec::new()))
-        .1
-        .push((text, span));
-}
-
-/// Puts a text to those that the same check can ask for.
-fn sort_into(
-    buckets: &mut Buckets<'_>,
-    pattern: &Pattern,
-    ignore_case: bool,
-    is_text: bool,
-    suffix: &str,
-    span: Span,
-) {
-    let choose = |ignoring, exact| if ignore_case { ignoring } else { exact };
-    let (operator, bytes, may_lack_suffix) = match pattern.shape() {
-        // Numbers and addresses are compared as such.
-        Shape::Equals(bytes) if !is_text => (Operator::Equal, bytes, false),
-        Shape::Equals(bytes) => {
-            let operator = choose(Operator::EqualIgnoringCase, Operator::Equal);
-            (operator, bytes, true)
-        }
-        Shape::StartsWith(bytes) => {
-            let operator = choose(Operator::StartsWithIgnoringCase, Operator::StartsWith);
-            (operator, bytes, false)
-        }
-        Shape::EndsWith(bytes) => {
-            let operator = choose(Operator::EndsWithIgnoringCase, Operator::EndsWith);
-            (operator, bytes, true)
-        }
-        Shape::Contains(bytes) => {
-            let operator = choose(Operator::ContainsIgnoringCase, Operator::Contains);
-            (operator, bytes, false)
-        }
-        Shape::Present | Shape::Pattern => (Operator::Regex, &b""[..], false),
-    };
-    match std::str::from_utf8(bytes) {
-        Ok(text) if operator != Operator::Regex => {
-            if may_lack_suffix && !suffix.is_empty() && !text.is_empty() && !text.ends_with(suffix)
-            {
-                push(buckets, operator, format!("{text}{suffix}"), span);
-            }
-            push(buckets, operator, text.to_owned(), span);
-        }
-        // Bytes that are no text can only be told to a regular expression.
-        _ => push(buckets, Operator::Regex, pattern.regex(ignore_case), span),
     }
 }

@@ -256,11 +256,26 @@ impl Mapping {
         }
     }
 
-    /// The log source that fits best: all that it names is the same, and it names the most.
+    /// Whether rules for this data can be asked: a log source is for it, or it is all data of a product of which
+    /// there are log sources.
+    pub(super) fn covers(&self, asked: &LogSource) -> bool {
+        let is_all = asked.category.is_empty() && asked.service.is_empty();
+        let mut sources = self.log_sources.iter();
+        self.log_source(asked).is_some()
+            || is_all && sources.any(|source| source.wanted.product == asked.product)
+    }
+
+    /// The log source that fits best: all that it names is the same, and it names the most. What names no product
+    /// is for any.
     pub(super) fn log_source(&self, asked: &LogSource) -> Option<usize> {
         let fits = |wanted: &LogSource| {
+            let product = if asked.product.is_empty() {
+                &wanted.product
+            } else {
+                &asked.product
+            };
             let pairs = [
-                (&wanted.product, &asked.product),
+                (&wanted.product, product),
                 (&wanted.category, &asked.category),
                 (&wanted.service, &asked.service),
             ];

@@ -1,6 +1,6 @@
 //! What a Sigma rule says about itself.
 
-use super::collection::Keys;
+use super::collection::{Keys, texts_of};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::document::{Entry, Node};
 use crate::priority::Priority;
@@ -97,6 +97,31 @@ pub struct Metadata {
     pub logsource: LogSource,
 }
 
+impl Metadata {
+    /// Nothing said.
+    pub(super) const NONE: Self = Self {
+        id: String::new(),
+        name: String::new(),
+        taxonomy: String::new(),
+        status: None,
+        author: String::new(),
+        date: String::new(),
+        modified: String::new(),
+        license: String::new(),
+        references: Vec::new(),
+        falsepositives: Vec::new(),
+        fields: Vec::new(),
+        scope: Vec::new(),
+        related: Vec::new(),
+        logsource: LogSource {
+            product: String::new(),
+            category: String::new(),
+            service: String::new(),
+            definition: String::new(),
+        },
+    };
+}
+
 /// What all documents have.
 pub(super) struct Head {
     pub(super) title: crate::source::MappedText,
@@ -114,6 +139,7 @@ pub(super) fn head(keys: &mut Keys<'_, '_>) -> Option<Head> {
         return None;
     };
     let priority = level(keys);
+    forms(keys);
     let metadata = Metadata {
         id: keys.string("id"),
         name: keys.string("name"),
@@ -139,18 +165,68 @@ pub(super) fn head(keys: &mut Keys<'_, '_>) -> Option<Head> {
     })
 }
 
+/// Points out texts that are not of the form that the specification gives them. They mean something to people and
+/// other programs alone.
+fn forms(keys: &mut Keys<'_, '_>) {
+    for key in ["id", "date", "modified", "tags"] {
+        let (has_form, form): (fn(&str) -> bool, _) = match key {
+            "id" => (is_uuid, "a UUID"),
+            "tags" => (is_tag, "a tag such as `attack.t1059`"),
+            _ => (is_date, "a date such as 2024-12-31"),
+        };
+        let texts = keys.get(key).map(|entry| texts_of(&entry.value));
+        for text in texts.and_then(Result::ok).unwrap_or_default() {
+            if !has_form(&text.text) {
+                let message = format!("`{}` is not {form}", text.text);
+                let hint = Diagnostic::hint(Code::Shape, text.span, message);
+                keys.problems.push(hint);
+            }
+        }
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    let is_hexadecimal = |c: char| c == '-' || c.is_ascii_hexdigit();
+    lengths.eq([8, 4, 4, 4, 12]) && text.chars().all(is_hexadecimal)
+}
+
+/// `2024-12-31`, or with slashes, as it was before version 2.
+fn is_date(text: &str) -> bool {
+    let separator = if text.contains('/') { '/' } else { '-' };
+    let parts: Vec<&str> = text.split(separator).collect();
+    let numbers = parts.iter().map(|part| part.parse::<u32>().unwrap_or(0));
+    let numbers: Vec<u32> = numbers.collect();
+    match numbers.as_slice() {
+        [year, month, day] => {
+            let lengths = parts.iter().map(|part| part.len());
+            lengths.eq([4, 2, 2]) && *year > 0 && (1..=12).contains(month) && (1..=31).contains(day)
+        }
+        _ => false,
+    }
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_plain = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !part.is_empty() && part.chars().all(plain)
+    };
+    text.split_once('.')
+        .is_some_and(|(namespace, tag)| is_plain(namespace) && is_plain(tag))
+}
+
 fn level(keys: &mut Keys<'_, '_>) -> Priority {
     let Some(level) = keys.text("level") else {
         return Priority::Informational;
     };
-    match level.text.as_str() {
+    match level.text.to_ascii_lowercase().as_str() {
         "informational" => Priority::Informational,
         "low" => Priority::Notice,
         "medium" => Priority::Warning,
         "high" => Priority::Error,
         "critical" => Priority::Critical,
-        other => {
-            let message = format!("there is no level `{other}`; informational is meant");
+        _ => {
+            let message = format!("there is no level `{}`; informational is meant", level.text);
             let problem = Diagnostic::warning(Code::UnknownPriority, level.span, message);
             let levels = "levels are informational, low, medium, high and critical";
             keys.report(problem.help(levels));
@@ -162,7 +238,7 @@ fn level(keys: &mut Keys<'_, '_>) -> Priority {
 fn status(keys: &mut Keys<'_, '_>) -> Option<Status> {
     let word = keys.text("status")?;
     let mut all = Status::ALL.iter();
-    if let Some((_, status)) = all.find(|(name, _)| *name == word.text) {
+    if let Some((_, status)) = all.find(|(name, _)| name.eq_ignore_ascii_case(&word.text)) {
         return Some(*status);
     }
     let message = format!("there is no status `{}`", word.text);
@@ -174,6 +250,16 @@ fn status(keys: &mut Keys<'_, '_>) -> Option<Status> {
     });
     None
 }
+
+/// In which ways rules are related.
+const RELATIONS: [&str; 6] = [
+    "correlation",
+    "derived",
+    "obsolete",
+    "merged",
+    "renamed",
+    "similar",
+];
 
 fn related(keys: &mut Keys<'_, '_>) -> Vec<Related> {
     let Some(entry) = keys.get("related") else {
@@ -191,6 +277,12 @@ fn related(keys: &mut Keys<'_, '_>) -> Vec<Related> {
             _ => None,
         };
         if let (Some(id), Some(kind)) = (field("id"), field("type")) {
+            if !RELATIONS.contains(&kind.as_str()) {
+                let message = format!("rules are not related as `{kind}`");
+                let hint = Diagnostic::hint(Code::Shape, element.span(), message);
+                let relations = format!("types are {}", RELATIONS.join(", "));
+                keys.problems.push(hint.help(relations));
+            }
             related.push(Related { id, kind });
         } else {
             let message = "a related rule has an `id` and a `type`";
@@ -210,10 +302,7 @@ fn text_of(entries: &[Entry], key: &str) -> Option<String> {
 
 /// Reads `logsource`; gives its place too.
 pub(super) fn logsource(keys: &mut Keys<'_, '_>) -> Option<(LogSource, Span)> {
-    let Some((entries, span)) = keys.map("logsource") else {
-        keys.missing("logsource");
-        return None;
-    };
+    let (entries, span) = keys.section("logsource")?;
     let text = |key: &str| text_of(entries, key).unwrap_or_default();
     let logsource = LogSource {
         product: text("product"),
@@ -228,4 +317,18 @@ pub(super) fn logsource(keys: &mut Keys<'_, '_>) -> Option<(LogSource, Span)> {
         return None;
     }
     Some((logsource, span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_dates_and_tags_have_their_forms() {
+        assert!(is_uuid("6c4a4e4c-0000-4000-8000-00000000ABCD"));
+        assert!(!is_uuid("abc") && !is_uuid("6c4a4e4c-0000-4000-8000-00000000000g"));
+        assert!(is_date("2024-12-31") && is_date("2021/01/02"));
+        assert!(!is_date("2024-13-01") && !is_date("yesterday") && !is_date("24-1-1"));
+        assert!(is_tag("attack.t1059.001") && is_tag("cve.2024-1") && !is_tag("attack"));
+    }
 }

@@ -1,10 +1,16 @@
 //! Modifiers of fields, and what they make of values.
 
 use super::encode::{self, Utf16};
+use super::expand::{expanded, regex_piece};
+use super::number::Number;
+use super::pcre;
 use super::wildcard::{Pattern, Piece};
 
 /// More values than this do not come out of one.
-const MAX_VARIANTS: usize = 10_000;
+pub(super) const MAX_VARIANTS: usize = 10_000;
+
+/// More bytes than these do not come out of one: encodings may be encoded again.
+const MAX_BYTES: usize = 1 << 20;
 
 /// A value after its modifiers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +26,22 @@ pub(super) enum Operand {
     /// A network.
     Network(String),
     /// A number, and how the value compares with it.
-    Number(Comparison, String),
+    Number(Comparison, Number),
     /// Whether the field has a value.
     Exists(bool),
     /// No value.
     Null,
+}
+
+impl Operand {
+    /// A measure of the room that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(pattern) | Self::Cased(pattern) => pattern.bytes(),
+            Self::Regex(text) | Self::Field(text, _) | Self::Network(text) => text.len(),
+            Self::Number(..) | Self::Exists(_) | Self::Null => 0,
+        }
+    }
 }
 
 /// Where in a value another must be.
@@ -121,6 +138,18 @@ impl Modifiers {
         Ok(())
     }
 
+    /// Whether more may come out of a value than went in.
+    pub(super) fn make_more(&self) -> bool {
+        let makes_more = |step: &Step| {
+            use Step as S;
+            matches!(
+                step,
+                S::Base64 | S::Base64Offset | S::Utf16(_) | S::Windash | S::Expand
+            )
+        };
+        self.steps.iter().any(makes_more)
+    }
+
     /// The names of all modifiers; `ignorecase`, `multiline` and `dotall` are other names of the flags.
     pub(super) const NAMES: [&'static str; 25] = [
         "all",
@@ -163,13 +192,23 @@ impl Modifiers {
             return Err("`null` takes no modifiers".into());
         };
         let mut values = vec![Value::Raw(value.to_owned())];
+        let is_regex = self.steps.contains(&Step::Regex);
         for step in &self.steps {
             let mut next = Vec::with_capacity(values.len());
             for value in values {
-                value.modified(*step, &placeholders, &mut next)?;
+                match (step, value) {
+                    (Step::Expand, Value::Raw(text)) if is_regex => {
+                        let patterns = expanded(&text, &placeholders, &regex_piece)?;
+                        next.extend(patterns.into_iter().map(Value::Raw));
+                    }
+                    (step, value) => value.modified(*step, &placeholders, &mut next)?,
+                }
             }
             if next.len() > MAX_VARIANTS {
                 return Err(format!("this becomes more than {MAX_VARIANTS} values"));
+            }
+            if next.iter().map(Value::bytes).sum::<usize>() > MAX_BYTES {
+                return Err(format!("this becomes more than {MAX_BYTES} bytes"));
             }
             values = next;
         }
@@ -183,12 +222,22 @@ enum Value {
     /// As it was written.
     Raw(String),
     Text(Pattern, bool),
-    Regex(String, String),
+    /// An expression, its flags, and where in the value it must match.
+    Regex(String, String, Side),
     Field(String, Side),
     Done(Operand),
 }
 
 impl Value {
+    /// A measure of the room that it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Raw(text) | Self::Regex(text, ..) | Self::Field(text, _) => text.len(),
+            Self::Text(pattern, _) => pattern.bytes(),
+            Self::Done(_) => 0,
+        }
+    }
+
     fn modified<'v>(
         self,
         step: Step,
@@ -196,9 +245,9 @@ impl Value {
         out: &mut Vec<Self>,
     ) -> Result<(), String> {
         let modified = match (step, self) {
-            (Step::Regex, Self::Raw(text)) => Self::Regex(text, String::new()),
-            (Step::Flag(flag), Self::Regex(text, flags)) => {
-                Self::Regex(text, format!("{flags}{flag}"))
+            (Step::Regex, Self::Raw(text)) => Self::Regex(text, String::new(), Side::Anywhere),
+            (Step::Flag(flag), Self::Regex(text, flags, side)) => {
+                Self::Regex(text, format!("{flags}{flag}"), side)
             }
             (Step::Flag(flag), _) => return Err(format!("`{flag}` is only for behind `re`")),
             (Step::FieldReference, Self::Raw(text)) => Self::Field(text, Side::Whole),
@@ -210,19 +259,21 @@ impl Value {
             (Step::Exists, Self::Raw(text)) => Self::Done(Operand::Exists(boolean(&text)?)),
             (Step::Cidr, Self::Raw(text)) => Self::Done(Operand::Network(text)),
             (Step::Compare(comparison), Self::Raw(text)) => {
-                if text.parse::<f64>().is_err() {
-                    return Err(format!("`{text}` is not a number"));
-                }
-                Self::Done(Operand::Number(comparison, text))
+                let number = Number::parse(&text);
+                let number = number.ok_or_else(|| format!("`{text}` is not a number"))?;
+                Self::Done(Operand::Number(comparison, number))
             }
             (Step::Expand, Self::Raw(text)) => {
-                for pattern in expanded(&text, placeholders)? {
-                    out.push(Self::Text(pattern, false));
-                }
+                let patterns = expanded(&text, placeholders, &Pattern::parse)?;
+                out.extend(
+                    patterns
+                        .into_iter()
+                        .map(|pattern| Self::Text(pattern, false)),
+                );
                 return Ok(());
             }
-            // The widening of a regular expression says nothing: it may match any part already.
-            (Step::Side(Side::Anywhere), regex @ Self::Regex(..)) => regex,
+            // A regular expression may match any part unless it is told where.
+            (Step::Side(side), Self::Regex(text, flags, _)) => Self::Regex(text, flags, side),
             (step, value) => {
                 let (pattern, cased) = value.into_text()?;
                 return apply_to_text(step, &pattern, cased, out);
@@ -259,8 +310,19 @@ impl Value {
             Self::Raw(text) => Operand::Text(Pattern::parse(&text)),
             Self::Text(pattern, false) => Operand::Text(pattern),
             Self::Text(pattern, true) => Operand::Cased(pattern),
-            Self::Regex(text, flags) if flags.is_empty() => Operand::Regex(text),
-            Self::Regex(text, flags) => Operand::Regex(format!("(?{flags}:{text})")),
+            Self::Regex(text, flags, side) => {
+                let text = pcre::translated(&text);
+                let text = if flags.is_empty() {
+                    text
+                } else {
+                    format!("(?{flags}:{text})")
+                };
+                Operand::Regex(match side {
+                    Side::Start => format!(r"\A(?:{text})"),
+                    Side::End => format!(r"(?:{text})\z"),
+                    Side::Anywhere | Side::Whole => text,
+                })
+            }
             Self::Field(field, side) => Operand::Field(field, side),
             Self::Done(operand) => operand,
         }
@@ -312,9 +374,10 @@ fn apply_to_text(
                     continue;
                 };
                 let text = String::from_utf8_lossy(bytes);
-                let variants = encode::windash(&text, MAX_VARIANTS / patterns.len());
-                let variants = variants
-                    .ok_or_else(|| format!("`windash` gives more than {MAX_VARIANTS} texts"))?;
+                let most = MAX_VARIANTS.min(MAX_BYTES / text.len().max(1)) / patterns.len();
+                let variants = encode::windash(&text, most);
+                let variants =
+                    variants.ok_or_else(|| format!("`windash` gives more than {most} texts"))?;
                 patterns = patterns
                     .iter()
                     .flat_map(|pattern| {
@@ -345,56 +408,6 @@ fn boolean(text: &str) -> Result<bool, String> {
         "false" | "no" => Ok(false),
         _ => Err("`exists` takes true or false".into()),
     }
-}
-
-/// A text with its placeholders replaced, by each of their values. `\%` is a plain percent sign.
-fn expanded<'v>(
-    text: &str,
-    placeholders: &impl Fn(&str) -> Option<&'v [String]>,
-) -> Result<Vec<Pattern>, String> {
-    let mut patterns = vec![Pattern::default()];
-    let (mut rest, mut plain) = (text, String::new());
-    while let Some(at) = rest.find('%') {
-        if rest[..at].ends_with('\\') {
-            plain.push_str(&rest[..at - 1]);
-            plain.push('%');
-            rest = &rest[at + 1..];
-            continue;
-        }
-        let name = rest[at + 1..].split_once('%').map(|(name, _)| name);
-        let Some(name) =
-            name.filter(|name| !name.is_empty() && !name.contains(char::is_whitespace))
-        else {
-            plain.push_str(&rest[..=at]);
-            rest = &rest[at + 1..];
-            continue;
-        };
-        let values = placeholders(name);
-        let values = values.ok_or_else(|| format!("there is no placeholder `%{name}%`"))?;
-        plain.push_str(&rest[..at]);
-        let before = Pattern::parse(&std::mem::take(&mut plain));
-        if patterns.len() * values.len() > MAX_VARIANTS {
-            return Err(format!("this becomes more than {MAX_VARIANTS} values"));
-        }
-        patterns = patterns
-            .iter()
-            .flat_map(|pattern| {
-                values.iter().map(|value| {
-                    let mut pattern = pattern.clone();
-                    pattern.extend(&before);
-                    pattern.extend(&Pattern::parse(value));
-                    pattern
-                })
-            })
-            .collect();
-        rest = &rest[at + 1 + name.len() + 1..];
-    }
-    plain.push_str(rest);
-    let end = Pattern::parse(&plain);
-    for pattern in &mut patterns {
-        pattern.extend(&end);
-    }
-    Ok(patterns)
 }
 
 #[cfg(test)]
@@ -433,6 +446,14 @@ mod tests {
             apply("re|i|s", "a.b"),
             Ok(vec![Operand::Regex("(?is:a.b)".into())])
         );
+        assert_eq!(
+            apply("re|startswith|i", "a|b"),
+            Ok(vec![Operand::Regex(r"\A(?:(?i:a|b))".into())])
+        );
+        assert_eq!(
+            apply("re|endswith", "a$"),
+            Ok(vec![Operand::Regex(r"(?:a$)\z".into())])
+        );
         let offsets = apply("wide|base64offset|contains", "ab").unwrap();
         assert_eq!(offsets.len(), 3);
         assert_eq!(offsets[0], Operand::Cased(Pattern::parse("*YQBiA*")));
@@ -458,23 +479,27 @@ mod tests {
             ("base64offset", ""),
             ("hour", "3"),
             ("windash", "-a -b -c -d -e -f -g"),
+            ("gt", "nan"),
         ] {
             assert!(apply(modifiers, value).is_err(), "{modifiers} {value}");
         }
     }
 
     #[test]
-    fn placeholders_are_replaced() {
-        assert_eq!(
-            apply("expand", "x-%admins%/*"),
-            Ok(vec![text("x-root/*"), text("x-adm*/*")])
+    fn encodings_of_encodings_stay_small() {
+        let modifiers = ["wide"; 40].join("|");
+        assert!(
+            apply(&modifiers, "xxxxxxxxxx")
+                .unwrap_err()
+                .contains("bytes")
         );
-        assert_eq!(
-            apply("expand", r"\%plain%admins%"),
-            Ok(vec![text("%plainroot"), text("%plainadm*")])
+        let modifiers = ["base64"; 60].join("|");
+        assert!(
+            apply(&modifiers, "xxxxxxxxxx")
+                .unwrap_err()
+                .contains("bytes")
         );
-        assert_eq!(apply("", "%admins%"), Ok(vec![text("%admins%")]));
-        assert_eq!(apply("expand", "100%"), Ok(vec![text("100%")]));
-        assert!(apply("expand", "%nobody%").unwrap_err().contains("nobody"));
+        let long = format!("{} -a -b -c", "x".repeat(100_000));
+        assert!(apply("windash", &long).is_err());
     }
 }

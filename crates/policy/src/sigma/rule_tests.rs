@@ -47,7 +47,7 @@ pub(crate) fn options() -> LoadOptions {
     }
 }
 
-fn load(text: &str) -> (RuleSet<Toy>, String) {
+pub(super) fn load(text: &str) -> (RuleSet<Toy>, String) {
     let file = SourceFile {
         name: "rule.yml".into(),
         text: text.into(),
@@ -57,7 +57,7 @@ fn load(text: &str) -> (RuleSet<Toy>, String) {
 }
 
 /// A rule with this detection.
-fn rule(detection: &str) -> String {
+pub(super) fn rule(detection: &str) -> String {
     let detection = detection.replace('\n', "\n  ");
     format!(
         "title: T\nlogsource:\n  product: linux\n  category: process_creation\n\
@@ -65,7 +65,7 @@ fn rule(detection: &str) -> String {
     )
 }
 
-fn exec(exe: &str, parent: &str) -> Toy {
+pub(super) fn exec(exe: &str, parent: &str) -> Toy {
     Toy {
         operations: 1,
         exe: exe.into(),
@@ -76,7 +76,7 @@ fn exec(exe: &str, parent: &str) -> Toy {
 }
 
 #[track_caller]
-fn matches(detection: &str, toy: &Toy) -> bool {
+pub(super) fn matches(detection: &str, toy: &Toy) -> bool {
     let (set, problems) = load(&rule(detection));
     assert_eq!(problems, "", "\n{problems}");
     let mut matched = false;
@@ -85,7 +85,7 @@ fn matches(detection: &str, toy: &Toy) -> bool {
 }
 
 #[track_caller]
-fn problems(text: &str, wanted: &[&str]) {
+pub(super) fn problems(text: &str, wanted: &[&str]) {
     let (set, problems) = load(text);
     assert!(set.rules().is_empty(), "{text}");
     for wanted in wanted {
@@ -244,7 +244,10 @@ fn faults_are_told_with_their_place() {
         &rule("s:\n  Image|expand: '%No%'\ncondition: s"),
         &["placeholder `%No%`"],
     );
-    problems(&rule("s:\n  Pid: x\ncondition: s"), &["rule.yml:7:10"]);
+    problems(
+        &rule("s:\n  Pid|gt: x\ncondition: s"),
+        &["rule.yml:7:13", "`x` is not a number"],
+    );
     problems(
         &rule("s:\n  Image|cidr: 10.0.0.0/8\ncondition: s"),
         &["`cidr` does not apply"],

@@ -108,6 +108,15 @@ impl Pattern {
         }
     }
 
+    /// How many bytes of text there are, with one for each wildcard.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |piece: &Piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Any | Piece::One => 1,
+        };
+        self.pieces.iter().map(of).sum()
+    }
+
     pub(super) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }

@@ -31,7 +31,7 @@ pub(crate) struct DraftStep {
     pub(crate) source: StepSource,
     pub(crate) by: Vec<KeyPart>,
     pub(crate) within: Option<i64>,
-    pub(crate) distinct: Option<KeyPart>,
+    pub(crate) distinct: Vec<KeyPart>,
 }
 
 /// Who takes a step.
@@ -68,7 +68,7 @@ pub(crate) fn drafted(
         fields.error(Diagnostic::error(Code::Unsupported, word.span, message));
     }
     let distinct = item.threshold.as_ref().and_then(|t| t.distinct.as_ref());
-    let distinct = distinct.and_then(|field| fields.part(field));
+    let distinct = fields.parts(distinct.into_iter());
     let throttle = item.throttle.as_ref().map(|throttle| Throttle {
         per: fields.parts(throttle.per.iter()),
         every: throttle.every,
@@ -142,6 +142,7 @@ impl Fields<'_> {
         match field(self.compiler, name) {
             Ok(field) => Some(KeyPart {
                 fields: vec![field],
+                needs_text: false,
             }),
             Err(problem) => {
                 self.error(*problem);

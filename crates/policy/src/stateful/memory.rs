@@ -151,20 +151,22 @@ impl Memory {
             return None;
         }
         let mut value = Vec::new();
-        if let Some(distinct) = &step.distinct
-            && !distinct.append(view, &mut value)
-        {
+        let has_values = step
+            .distinct
+            .iter()
+            .all(|part| part.append(view, &mut value));
+        if !has_values {
             self.without_key += 1;
             return None;
         }
         let state = self.store.remove(key);
-        let mut state = state.unwrap_or_else(|| match &step.distinct {
-            None => State::Count {
+        let mut state = state.unwrap_or_else(|| match step.distinct.as_slice() {
+            [] => State::Count {
                 times: VecDeque::new(),
                 latest: VecDeque::new(),
                 within,
             },
-            Some(_) => State::Distinct {
+            _ => State::Distinct {
                 times: HashMap::default(),
                 bytes: 0,
                 newest: time,

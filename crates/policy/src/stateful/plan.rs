@@ -13,6 +13,8 @@ pub struct StepId(pub u32);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyPart {
     pub(crate) fields: Vec<(FieldId, Arg)>,
+    /// Whether an empty text is no value.
+    pub(crate) needs_text: bool,
 }
 
 impl KeyPart {
@@ -26,7 +28,7 @@ impl KeyPart {
                     // A length in front keeps values of neighbouring fields apart.
                     key.extend_from_slice(&(text.len() as u32).to_le_bytes());
                     key.extend_from_slice(text);
-                    found = !text.is_empty() || self.fields.len() == 1;
+                    found = !text.is_empty() || !self.needs_text && self.fields.len() == 1;
                 });
                 std::ops::ControlFlow::Break(())
             });
@@ -58,8 +60,8 @@ pub(crate) struct Step {
     pub(super) by: Vec<KeyPart>,
     /// Time since the step before, if it counts.
     pub(super) within: Option<i64>,
-    /// What is counted, if values are.
-    pub(super) distinct: Option<KeyPart>,
+    /// What is counted, if values are: together, where these are several.
+    pub(super) distinct: Vec<KeyPart>,
 }
 
 /// What makes an alert.
@@ -149,7 +151,7 @@ pub struct Earlier {
     pub step: u32,
     /// When, ns since the epoch.
     pub time: i64,
-    /// The values of the fields in `by`, and with `distinct` behind them the one that was counted.
+    /// The values of the fields in `by`, and with `distinct` behind them what was counted.
     pub values: Vec<Box<[u8]>>,
 }
 

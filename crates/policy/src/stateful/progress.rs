@@ -52,8 +52,8 @@ pub struct StepOutline {
     pub by: Vec<String>,
     /// The time since the step before (ns), if that counts.
     pub within: Option<i64>,
-    /// The field of which different values are counted.
-    pub distinct: Option<String>,
+    /// The fields of which different values are counted, together where these are several.
+    pub distinct: Vec<String>,
 }
 
 /// How far a rule has come at one key.
@@ -72,11 +72,14 @@ impl<V: View> RuleSet<V> {
     pub fn outline(&self, rule: RuleId) -> Option<Outline> {
         let plan = self.plans.all.iter().find(|plan| plan.rule == rule)?;
         let catalogue = V::catalogue();
-        let names = |parts: &[KeyPart]| parts.iter().map(|part| spelled(part, catalogue)).collect();
+        let names = |parts: &[KeyPart]| -> Vec<String> {
+            let names = parts.iter().map(|part| spelled(part, catalogue));
+            names.collect()
+        };
         let steps = plan.steps.iter().map(|step| StepOutline {
             by: names(&step.by),
             within: step.within,
-            distinct: step.distinct.as_ref().map(|part| spelled(part, catalogue)),
+            distinct: names(&step.distinct),
         });
         let pattern = match &plan.kind {
             Kind::Each => Pattern::Each,

@@ -73,7 +73,11 @@ fn several(told: &Several) -> Value {
         });
         json!({
             "by": step.by,
-            "distinct": step.distinct,
+            "distinct": match step.distinct.as_slice() {
+                [] => Value::Null,
+                [field] => json!(field),
+                fields => json!(fields),
+            },
             "within_ns": step.within,
             "taken": story.taken,
             "keys": story.keys,

@@ -142,9 +142,9 @@ fn asked(outline: &Outline) -> String {
             needed,
             within: time,
         } => {
-            let distinct = outline.steps.iter().find_map(|step| step.distinct.as_ref());
-            let what = match distinct {
-                Some(field) => format!("different values of {field}"),
+            let mut counted = outline.steps.iter().map(|step| &step.distinct);
+            let what = match counted.find(|fields| !fields.is_empty()) {
+                Some(fields) => format!("different values of {}", fields.join(" and ")),
                 None => "observations".to_owned(),
             };
             format!("{needed} {what} within {}", within(time))
