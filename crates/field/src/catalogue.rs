@@ -1,6 +1,6 @@
 //! The declared fields of one source of observations.
 
-use crate::{Arg, FieldId, Shown, Type};
+use crate::{Arg, FalcoType, FieldId, Shown, Type};
 
 /// What argument a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,12 @@ impl Limits {
         no_transformer: true,
         ..Self::NONE
     };
+    /// The values are one whole, which does not stand on the right side.
+    pub const LIST: Self = Self {
+        no_right_side: true,
+        whole_list: true,
+        ..Self::NONE
+    };
     /// On the left side of conditions, nowhere else.
     pub const FILTER: Self = Self {
         filter_only: true,
@@ -133,6 +139,8 @@ pub struct Field {
     pub shown: Shown,
     /// Where it may not stand.
     pub limits: Limits,
+    /// Its type in Falco, where that is not the [usual](FalcoType::from) one.
+    pub falco: Option<FalcoType>,
     /// Meaning, with units.
     pub doc: &'static str,
 }
@@ -237,6 +245,13 @@ pub enum Unresolved {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl Field {
+    /// Its type in Falco.
+    pub fn falco_type(&self) -> FalcoType {
+        self.falco.unwrap_or_else(|| self.ty.into())
+    }
 }
 
 impl Catalogue {
@@ -429,6 +444,7 @@ mod tests {
         domain: &[],
         shown: Shown::AsIs,
         limits: Limits::NONE,
+        falco: None,
         doc: "",
     };
 

@@ -483,6 +483,11 @@ impl Compiler {
         }
         let message = format!("there is no macro `{text}`");
         let problem = Diagnostic::error(Code::UndefinedMacro, name.span, message);
+        // What cannot be the name of a macro is no check at all to Falco.
+        let problem = match parser::is_name(text) {
+            true => problem,
+            false => problem.falco(FalcoCode::CompileCondition),
+        };
         if self.names_list(text, scope) {
             return problem.help(format!(
                 "`{text}` is a list; write `FIELD in ({text})` to compare with its values"

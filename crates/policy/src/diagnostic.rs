@@ -62,6 +62,8 @@ codes! {
     ForeignField = "foreign-field",
     /// The argument does not fit the field.
     BadArgument = "bad-argument",
+    /// An argument of events that none of them has.
+    UnknownArgument = "unknown-argument",
     /// The value does not fit the type of the field.
     BadLiteral = "bad-literal",
     /// The operator does not fit the type of the field.
@@ -150,6 +152,7 @@ impl Code {
                 Self::Syntax
                 | Self::UnknownField
                 | Self::BadArgument
+                | Self::UnknownArgument
                 | Self::BadLiteral
                 | Self::BadOperator
                 | Self::BareField

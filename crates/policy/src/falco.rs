@@ -11,6 +11,16 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 /// The version of Falco's rules engine whose language this crate speaks.
 pub const ENGINE_VERSION: (u32, u32, u32) = (0, 63, 0);
 
+/// Fields that Falco still has, but warns of.
+pub(crate) const RETIRED_FIELDS: [&str; 6] = [
+    "evt.dir",
+    "evt.latency",
+    "evt.latency.s",
+    "evt.latency.ns",
+    "evt.latency.human",
+    "evt.wait_latency",
+];
+
 macro_rules! falco_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $words:literal;)+) => {
         /// A code of Falco's for an error or a warning of a rule file.
