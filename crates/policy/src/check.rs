@@ -2,16 +2,17 @@
 //!
 //! Values are fitted to the types of fields in [`fit`](crate::fit).
 
+use std::borrow::Cow;
+
 use sysflow_field::{Absence, Field, Resolved, Role, Unresolved};
 
 use crate::Dialect;
-use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right};
+use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right, Transformer};
 use crate::compile::{Compiler, Scope};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::falco::{self, FalcoCode};
 use crate::lists::{Word, looks_like_macro, macro_as_value};
 use crate::made;
-use crate::parser;
 use crate::predicate::{Order, Predicate, Source, Spec};
 use crate::program::NodeId;
 use crate::source::Span;
@@ -106,7 +107,7 @@ impl Compiler {
         }
         self.about_retired(&check.left, left, scope);
         let text = &check.left.text;
-        if matches!(left.field.name, "evt.arg" | "evt.rawarg")
+        if matches!(left.field.name, "evt.arg" | "evt.rawarg" | "evt.abspath")
             && check.left.kind == OperandKind::Word
             && matches!(&left.source, Source::Field(question) if question.path.is_none())
         {
@@ -116,13 +117,13 @@ impl Compiler {
             let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
             let last = text.rsplit('.').next().unwrap_or_default();
             let refused = match bracketed {
-                Some(key) => left.field.name == "evt.rawarg" || !is_number(key),
+                Some(key) => left.field.name != "evt.arg" || !is_number(key),
                 None => is_number(last),
             };
             if refused {
                 let message = match left.field.name {
-                    "evt.rawarg" => "Falco takes only names behind a dot",
-                    _ => "Falco takes numbers in brackets and names behind a dot",
+                    "evt.arg" => "Falco takes numbers in brackets and names behind a dot",
+                    _ => "Falco takes only names behind a dot",
                 };
                 let hint = Diagnostic::hint(Code::Falco, check.left.span, message);
                 self.warn(scope, hint.falco(FalcoCode::CompileCondition));
@@ -272,9 +273,18 @@ impl Compiler {
 
     /// Points out a value that looks like a field or a transformer.
     fn like_a_field(&mut self, text: &str, span: Span, quoted: bool, scope: &Scope) {
-        let is_field = text.contains('.') && self.catalogue.known(text).is_some();
-        let is_call = scope.dialect == Dialect::Falco
-            && parser::leading_call(text).is_some_and(|(_, length)| length == text.len());
+        let is_falco = scope.dialect == Dialect::Falco;
+        let solid = match is_falco && text.contains(' ') {
+            true => Cow::Owned(text.replace(' ', "")),
+            false => Cow::Borrowed(text),
+        };
+        let is_field = text.contains('.') && self.catalogue.known(&solid).is_some();
+        // Falco looks no further than at the name and the parentheses.
+        let is_call = is_falco
+            && solid.ends_with(')')
+            && solid
+                .split_once('(')
+                .is_some_and(|(name, _)| name == "val" || Transformer::parse(name).is_some());
         if !(is_field || is_call) {
             return;
         }

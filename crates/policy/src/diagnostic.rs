@@ -5,7 +5,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
-use crate::falco::{FalcoCode, Stage};
+use crate::falco::{FalcoCode, Stage, Step};
 use crate::source::{Position, SourceFile, Sources, Span};
 
 /// How bad it is.
@@ -166,6 +166,16 @@ impl Code {
         })
     }
 
+    /// When Falco finds it in a macro or a rule.
+    const fn step(self) -> Step {
+        match self {
+            Self::Syntax | Self::TooDeep | Self::BareField => Step::Parse,
+            Self::UndefinedMacro | Self::MacroCycle => Step::Macros,
+            Self::Deprecated => Step::Warn,
+            _ => Step::Compile,
+        }
+    }
+
     /// Whether Falco's `skip-if-unknown-filter` is about it.
     pub(crate) const fn is_unknown_filter(self) -> bool {
         matches!(
@@ -210,6 +220,8 @@ pub struct Diagnostic {
     /// Type and name of the item that it is about.
     pub(crate) item: (&'static str, String),
     pub(crate) stage: Stage,
+    /// When Falco finds it in a macro or a rule.
+    pub(crate) step: Step,
     /// How many problems were found before.
     number: usize,
 }
@@ -243,6 +255,7 @@ impl Diagnostic {
             leaves_out: Vec::new(),
             item: ("", String::new()),
             stage: Stage::Read,
+            step: code.step(),
             number: 0,
         }
     }
@@ -251,6 +264,18 @@ impl Diagnostic {
     #[must_use]
     pub(crate) const fn falco(mut self, code: FalcoCode) -> Self {
         self.falco = Some(code);
+        self.step = match code {
+            FalcoCode::UnsafeNaCheck => Step::Warn,
+            FalcoCode::ConditionHint | FalcoCode::NoEventType => Step::Done,
+            _ => self.step,
+        };
+        self
+    }
+
+    /// Says when Falco finds it in a macro or a rule.
+    #[must_use]
+    pub(crate) const fn step(mut self, step: Step) -> Self {
+        self.step = step;
         self
     }
 

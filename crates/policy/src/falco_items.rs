@@ -201,6 +201,10 @@ impl Form<'_, '_> {
 
     /// What `append: true` adds to a rule.
     fn old_append(&mut self, name: MappedText) -> Option<Item> {
+        if let Some(Node::Null(span)) = self.entry("condition").map(|entry| &entry.value) {
+            let span = *span;
+            self.refused_nothing("condition", span);
+        }
         let added = RuleParts {
             condition: self.optional("condition"),
             exceptions: self.exceptions(),
@@ -461,7 +465,7 @@ impl Form<'_, '_> {
 
     /// Points out keys that are there without a value: to us they are as good as absent.
     pub(crate) fn about_nothing(&mut self) {
-        let changes = self.entry("append").is_some() || self.entry("override").is_some();
+        let has_override = self.entry("override").is_some();
         let empty: Vec<(String, Span)> = (self.raw.entries.iter())
             .filter_map(|entry| match &entry.value {
                 Node::Null(_) => Some((entry.key.text.clone(), entry.key.span)),
@@ -470,9 +474,8 @@ impl Form<'_, '_> {
             .collect();
         for (key, span) in empty {
             let key = key.as_str();
-            // Of what defines a rule, that is an error.
-            let is_part = matches!(key, "condition" | "priority");
-            if OPTIONAL_KEYS.contains(&key) || is_part && changes {
+            // Of a rule that is defined, that is an error.
+            if OPTIONAL_KEYS.contains(&key) || key == "priority" && has_override {
                 self.refused_nothing(key, span);
             }
         }
