@@ -1,6 +1,6 @@
 //! The declared fields of one source of observations.
 
-use crate::{Arg, FieldId, Shown, Type};
+use crate::{Arg, FalcoType, FieldId, Shown, Type};
 
 /// What argument a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,12 @@ impl Limits {
         no_transformer: true,
         ..Self::NONE
     };
+    /// The values are one whole, which does not stand on the right side.
+    pub const LIST: Self = Self {
+        no_right_side: true,
+        whole_list: true,
+        ..Self::NONE
+    };
     /// On the left side of conditions, nowhere else.
     pub const FILTER: Self = Self {
         filter_only: true,
@@ -136,6 +142,8 @@ pub struct Field {
     pub shown: Shown,
     /// Where it may not stand.
     pub limits: Limits,
+    /// Its type in Falco, where that is not the [usual](FalcoType::from) one.
+    pub falco: Option<FalcoType>,
     /// Meaning, with units.
     pub doc: &'static str,
 }
@@ -240,6 +248,13 @@ pub enum Unresolved {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl Field {
+    /// Its type in Falco.
+    pub fn falco_type(&self) -> FalcoType {
+        self.falco.unwrap_or_else(|| self.ty.into())
+    }
 }
 
 impl Catalogue {
@@ -432,6 +447,7 @@ mod tests {
         domain: &[],
         shown: Shown::AsIs,
         limits: Limits::NONE,
+        falco: None,
         doc: "",
     };
 

@@ -1,11 +1,14 @@
-//! The texts and fields of a rule's alerts: its output, and what the configuration adds to it.
+//! The texts and fields of a rule's alerts: its output, what the configuration adds to it, and what is wrong with
+//! it.
 
 use std::fmt::Write as _;
 
 use sysflow_field::View;
 
 use crate::Dialect;
-use crate::diagnostic::Diagnostic;
+use crate::compile::Compiler;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::falco::{self, FalcoCode, Stage, Step};
 use crate::items::RuleItem;
 use crate::ruleset::{AppendOutput, ExtraField, ExtraOption, ExtraValue, LoadOptions};
 use crate::source::MappedText;
@@ -73,4 +76,49 @@ fn is_meant(entry: &AppendOutput, item: &RuleItem, source: &str) -> bool {
     entry.rule.as_ref().is_none_or(is_rule)
         && entry.source.as_ref().is_none_or(|wanted| wanted == source)
         && entry.tags.iter().all(|tag| item.tags.contains(tag))
+}
+
+/// Reports the problems of a rule's output; whether the rule is skipped because of them.
+pub(crate) fn report(
+    mut found: Vec<Diagnostic>,
+    item: &RuleItem,
+    dialect: Dialect,
+    compiler: &mut Compiler,
+) -> bool {
+    let name = &item.name.text;
+    let mut is_skipped = false;
+    found.extend(item.output.as_ref().and_then(retired_in));
+    for mut problem in found {
+        problem.stage = Stage::Rule(compiler.rule.unwrap_or_default(), Step::Output);
+        if dialect != Dialect::Falco {
+            problem.falco = None;
+        }
+        let is_error = problem.severity == Severity::Error;
+        let is_refused = is_error || problem.falco.is_some_and(FalcoCode::is_error);
+        let skips = item.skips_unknown && is_refused && problem.code.is_unknown_filter();
+        is_skipped |= skips;
+        if skips {
+            problem.severity = Severity::Warning;
+            problem.falco = Some(FalcoCode::UnknownFilter);
+        }
+        let consequence = match (is_error, skips) {
+            (_, true) => ", which is skipped",
+            (true, false) => ", which is left out",
+            (false, false) => "",
+        };
+        let problem = problem
+            .note(format!("in rule `{name}`{consequence}"))
+            .leaving_out(name);
+        compiler.problems.push(problem.about("rule", name));
+    }
+    is_skipped
+}
+
+/// Points out fields in an output that Falco has given up. It looks for their names anywhere in the text.
+fn retired_in(output: &MappedText) -> Option<Diagnostic> {
+    let mut retired = falco::RETIRED_FIELDS.iter();
+    let (name, at) = retired.find_map(|name| Some((name, output.text.find(name)?)))?;
+    let span = output.locate(at, at + name.len());
+    let message = format!("`{name}` has had one value since there are no enter events any more");
+    Some(Diagnostic::hint(Code::Deprecated, span, message))
 }

@@ -18,6 +18,8 @@ use crate::types::TypesOf;
 /// A rule that has been compiled.
 pub(crate) struct Described<'r> {
     pub(crate) item: &'r RuleItem,
+    /// Its number among all rules.
+    pub(crate) number: u32,
     pub(crate) dialect: Dialect,
     pub(crate) root: NodeId,
     pub(crate) kinds: KindSet,
@@ -62,7 +64,7 @@ pub(crate) fn rules(
     for rule in rules {
         let name = &rule.item.name;
         let mut note = |mut problem: Diagnostic| {
-            problem.stage = Stage::Rules;
+            problem.stage = Stage::Rule(rule.number, problem.step);
             if rule.dialect != Dialect::Falco {
                 problem.falco = None;
             }

@@ -2,16 +2,17 @@
 //!
 //! Values are fitted to the types of fields in [`fit`](crate::fit).
 
-use sysflow_field::{Absence, Arg, Field, Resolved, Unresolved};
+use std::borrow::Cow;
+
+use sysflow_field::{Absence, Arg, Field, Resolved, Role, Unresolved};
 
 use crate::Dialect;
-use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right};
+use crate::ast::{Check, Operand, OperandKind, Operator, Quantifier, Right, Transformer};
 use crate::compile::{Compiler, Scope};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::falco::FalcoCode;
+use crate::falco::{self, FalcoCode};
 use crate::lists::{Word, looks_like_macro, macro_as_value};
 use crate::made;
-use crate::parser;
 use crate::predicate::{Order, Predicate, Question, Source, Spec};
 use crate::program::NodeId;
 use crate::source::Span;
@@ -104,14 +105,9 @@ impl Compiler {
         if scope.dialect != Dialect::Falco {
             return;
         }
-        let name = left.field.name;
-        if name == "evt.dir" {
-            let message = "`evt.dir` has had one value since there are no enter events any more";
-            let hint = Diagnostic::hint(Code::Deprecated, check.left.span, message);
-            self.warn(scope, hint.help("leave this check out"));
-        }
+        self.about_retired(&check.left, left, scope);
         let text = &check.left.text;
-        if matches!(left.field.name, "evt.arg" | "evt.rawarg")
+        if matches!(left.field.name, "evt.arg" | "evt.rawarg" | "evt.abspath")
             && check.left.kind == OperandKind::Word
             && matches!(&left.source, Source::Field(question) if question.path.is_none())
         {
@@ -121,11 +117,14 @@ impl Compiler {
             let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
             let last = text.rsplit('.').next().unwrap_or_default();
             let refused = match bracketed {
-                Some(key) => !is_number(key),
+                Some(key) => left.field.name != "evt.arg" || !is_number(key),
                 None => is_number(last),
             };
             if refused {
-                let message = "Falco takes numbers in brackets and names behind a dot";
+                let message = match left.field.name {
+                    "evt.arg" => "Falco takes numbers in brackets and names behind a dot",
+                    _ => "Falco takes only names behind a dot",
+                };
                 let hint = Diagnostic::hint(Code::Falco, check.left.span, message);
                 self.warn(scope, hint.falco(FalcoCode::CompileCondition));
             }
@@ -186,17 +185,41 @@ impl Compiler {
         }
     }
 
+    /// Points out fields that Falco has given up, on the left side or within a transformer there.
+    fn about_retired(&mut self, operand: &Operand, left: &Asked, scope: &Scope) {
+        match &left.source {
+            Source::Field(_) if falco::RETIRED_FIELDS.contains(&left.field.name) => {
+                self.retired(left.field.name, operand.span, scope);
+            }
+            Source::Field(_) => {}
+            Source::Made(transform) => {
+                let mut names = Vec::new();
+                transform.each_question(&mut |question| {
+                    names.push(self.catalogue.field(question.field).name);
+                });
+                names.retain(|name| falco::RETIRED_FIELDS.contains(name));
+                for name in names {
+                    self.retired(name, operand.span, scope);
+                }
+            }
+        }
+    }
+
+    fn retired(&mut self, name: &str, span: Span, scope: &Scope) {
+        let message =
+            format!("`{name}` has had one value since there are no enter events any more");
+        let hint = Diagnostic::hint(Code::Deprecated, span, message);
+        self.warn(scope, hint.help("leave this check out"));
+    }
+
     /// Points out what Falco has to say about a field that is not known here.
     fn about_unresolved(&mut self, check: &Check, scope: &Scope) {
         let text = check.left.text.as_str();
         if scope.dialect != Dialect::Falco {
             return;
         }
-        if text.starts_with("evt.latency") || text.starts_with("evt.wait_latency") {
-            let message =
-                format!("`{text}` has no values since there are no enter events any more");
-            let hint = Diagnostic::hint(Code::Deprecated, check.left.span, message);
-            self.warn(scope, hint);
+        if falco::RETIRED_FIELDS.contains(&text) {
+            self.retired(text, check.left.span, scope);
         }
         let rights = match &check.right {
             Right::One(operand) => std::slice::from_ref(operand),
@@ -250,9 +273,18 @@ impl Compiler {
 
     /// Points out a value that looks like a field or a transformer.
     fn like_a_field(&mut self, text: &str, span: Span, quoted: bool, scope: &Scope) {
-        let is_field = text.contains('.') && self.catalogue.known(text).is_some();
-        let is_call = scope.dialect == Dialect::Falco
-            && parser::leading_call(text).is_some_and(|(_, length)| length == text.len());
+        let is_falco = scope.dialect == Dialect::Falco;
+        let solid = match is_falco && text.contains(' ') {
+            true => Cow::Owned(text.replace(' ', "")),
+            false => Cow::Borrowed(text),
+        };
+        let is_field = text.contains('.') && self.catalogue.known(&solid).is_some();
+        // Falco looks no further than at the name and the parentheses.
+        let is_call = is_falco
+            && solid.ends_with(')')
+            && solid
+                .split_once('(')
+                .is_some_and(|(name, _)| name == "val" || Transformer::parse(name).is_some());
         if !(is_field || is_call) {
             return;
         }
@@ -290,12 +322,13 @@ impl Compiler {
 
     fn asked(&mut self, operand: &Operand, resolved: Resolved, scope: &mut Scope) -> Option<Asked> {
         let field = self.catalogue.field(resolved.id);
-        let blank_in_brackets = scope.dialect == Dialect::Falco
+        let needs_quotes = scope.dialect == Dialect::Falco
             && operand.text.split_once('[').is_some_and(|(_, argument)| {
-                argument.contains([' ', '\t', '\n']) && !argument.starts_with(['"', '\''])
+                let argument = argument.strip_suffix(']').unwrap_or(argument);
+                argument.contains([' ', '\t', '\n', '[', ']']) && !argument.starts_with(['"', '\''])
             });
-        if blank_in_brackets {
-            let message = "an argument with blanks needs quotes";
+        if needs_quotes {
+            let message = "an argument with blanks or brackets needs quotes";
             let problem = Diagnostic::error(Code::BadArgument, operand.span, message);
             self.fault(scope, problem);
             return None;
@@ -458,9 +491,23 @@ impl Compiler {
         {
             return self.some_value_differs(question, spec.clone());
         }
+        // Falco does not see in these for which types of events a rule is, so neither may we: every value of
+        // a field that has one is that value.
+        let is_for_all_types = scope.dialect == Dialect::Falco
+            && left.field.role == Role::Operation
+            && !left.field.list
+            && (check.operator == Operator::Intersects
+                || matches!(check.right, Right::Quantified(..)));
         let mut tests = Vec::with_capacity(specs.len());
         for spec in specs {
-            tests.push(self.test(left.clone(), spec, check.span(), scope)?);
+            tests.push(match &left.source {
+                Source::Field(question) if is_for_all_types => {
+                    let question = question.clone();
+                    let predicate = Predicate::Every { question, spec };
+                    self.builder.test(predicate).ok()?
+                }
+                _ => self.test(left.clone(), spec, check.span(), scope)?,
+            });
         }
         let any = self.builder.any(tests);
         if check.operator == Operator::NotEqual {

@@ -13,7 +13,7 @@ use crate::Dialect;
 use crate::ast::{Expression, Operand};
 use crate::diagnostic::{Code, Diagnostic, Severity, nearest};
 use crate::explain::Trace;
-use crate::falco::{FalcoCode, Stage};
+use crate::falco::{FalcoCode, Stage, Step};
 use crate::lists::{Lists, Word};
 use crate::macros::{MacroState, Macros};
 use crate::made;
@@ -90,6 +90,8 @@ pub(crate) struct Compiler {
     pub(crate) lists: Lists,
     pub(crate) macros: Macros,
     pub(crate) problems: Vec<Diagnostic>,
+    /// The number of the rule that is being compiled.
+    pub(crate) rule: Option<u32>,
     /// The rules that fall out because of a problem within a macro.
     fallout: HashMap<usize, Fallout, RandomState>,
     /// Lists as text, once a condition of Falco's has asked for them.
@@ -144,6 +146,7 @@ impl Compiler {
             lists,
             macros,
             problems,
+            rule: None,
             fallout: HashMap::default(),
             texts: None,
             traces: false,
@@ -265,15 +268,8 @@ impl Compiler {
             if all_skip && !rules.is_empty() && problem.code.is_unknown_filter() {
                 skip(problem);
             }
-            // Falco looks at what a macro asks for where a rule uses it.
-            let is_about_form = matches!(
-                problem.code,
-                Code::Syntax | Code::TooDeep | Code::UndefinedMacro | Code::MacroCycle
-            );
-            if rules.is_empty() && !is_about_form {
+            if rules.is_empty() && problem.step > Step::Macros {
                 problem.falco = None;
-            } else if !is_about_form {
-                problem.stage = Stage::Rules;
             }
         }
         (self.builder, problems)
@@ -315,6 +311,7 @@ impl Compiler {
         let expression = parser::parse(letters, scope.dialect, &mut syntax_problems);
         let mut faultless = true;
         for problem in syntax_problems {
+            let problem = problem.step(Step::Parse);
             if problem.severity != Severity::Error {
                 self.warn(scope, problem);
                 continue;
@@ -448,7 +445,8 @@ impl Compiler {
             _ if !parser::is_name(text) => {
                 let message = format!("Falco does not read `{text}` as the name of a macro");
                 let hint = Diagnostic::hint(Code::Falco, name.span, message);
-                self.warn(scope, hint.falco(FalcoCode::CompileCondition));
+                let hint = hint.falco(FalcoCode::CompileCondition);
+                self.warn(scope, hint.step(Step::Parse));
                 return;
             }
             Some(last) if first > last => {
@@ -460,7 +458,8 @@ impl Compiler {
             _ => return,
         };
         let hint = Diagnostic::hint(Code::Falco, name.span, message);
-        self.warn(scope, hint.falco(FalcoCode::Validate));
+        let hint = hint.falco(FalcoCode::Validate);
+        self.warn(scope, hint.step(Step::Macros));
     }
 
     fn not_a_macro(&self, name: &Operand, scope: &Scope) -> Diagnostic {
@@ -477,12 +476,22 @@ impl Compiler {
                 });
             }
             Err(unresolved) if text.contains('.') && self.catalogue.looks_like_field(text) => {
-                return self.unresolved(text, name.span, &unresolved);
+                let problem = self.unresolved(text, name.span, &unresolved);
+                return problem.step(Step::Parse);
             }
             Err(_) => {}
         }
-        let message = format!("there is no macro `{text}`");
+        let message = if parser::is_keyword(text) {
+            format!("`{text}` stands where a check is expected, and there is no macro of that name")
+        } else {
+            format!("there is no macro `{text}`")
+        };
         let problem = Diagnostic::error(Code::UndefinedMacro, name.span, message);
+        // What cannot be the name of a macro is no check at all to Falco.
+        let problem = match parser::is_name(text) {
+            true => problem,
+            false => problem.falco(FalcoCode::CompileCondition).step(Step::Parse),
+        };
         if self.names_list(text, scope) {
             return problem.help(format!(
                 "`{text}` is a list; write `FIELD in ({text})` to compare with its values"
@@ -540,7 +549,7 @@ impl Compiler {
     pub(crate) fn fault(&mut self, scope: &mut Scope, problem: Diagnostic) {
         let index = self.problems.len();
         scope.faults.push(index);
-        let mut problem = Self::placed(problem, scope);
+        let mut problem = self.placed(problem, scope);
         match &scope.owner {
             Owner::Nothing => {}
             Owner::Item(kind, name) => {
@@ -567,7 +576,7 @@ impl Compiler {
 
     /// Reports something that is probably not meant so.
     pub(crate) fn warn(&mut self, scope: &Scope, problem: Diagnostic) {
-        let problem = Self::placed(problem, scope);
+        let problem = self.placed(problem, scope);
         self.problems.push(match &scope.owner {
             Owner::Nothing => problem,
             Owner::Item(kind, name) => problem.note(format!("in {kind} `{name}`")),
@@ -576,18 +585,25 @@ impl Compiler {
     }
 
     /// A problem with the item that it is about, and when Falco would find it.
-    fn placed(mut problem: Diagnostic, scope: &Scope) -> Diagnostic {
+    fn placed(&self, mut problem: Diagnostic, scope: &Scope) -> Diagnostic {
         if scope.dialect != Dialect::Falco {
             problem.falco = None;
         }
         match &scope.owner {
             Owner::Nothing => problem,
             Owner::Item(kind, name) => {
-                problem.stage = Stage::Rules;
+                problem.stage = Stage::Rule(self.rule.unwrap_or_default(), problem.step);
                 problem.about(kind, name)
             }
             Owner::Macro(name) => {
-                problem.stage = Stage::Macros;
+                match self.rule {
+                    _ if problem.step <= Step::Macros => {
+                        problem.stage = Stage::Macros(problem.step);
+                    }
+                    // Falco looks at what a macro asks for where a rule uses it.
+                    Some(rule) => problem.stage = Stage::Rule(rule, problem.step),
+                    None => problem.falco = None,
+                }
                 problem.about("macro", name)
             }
         }

@@ -7,6 +7,7 @@ use sysflow_field::Catalogue;
 
 use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic, Severity, nearest};
+use crate::document::Node;
 use crate::exceptions::Exception;
 use crate::falco::FalcoCode;
 use crate::falco_items::as_set;
@@ -110,7 +111,7 @@ impl Adder<'_> {
         let name = rule.name.text.clone();
         let mut faultless = true;
         for raw in &rule.raw_exceptions {
-            match Exception::new(raw, self.catalogue) {
+            match Exception::new(raw, fields_of(&rule, self.catalogue)) {
                 Ok(exception) => rule.exceptions.push(exception),
                 Err(problem) => {
                     faultless = false;
@@ -121,12 +122,6 @@ impl Adder<'_> {
         }
         if !faultless {
             return;
-        }
-        if let Some(source) = rule.source.as_ref().filter(|source| source.text != SOURCE) {
-            let message = format!("rules for the source `{}` cannot run here", source.text);
-            let problem = Diagnostic::warning(Code::OtherSource, source.span, message);
-            let note = format!("in rule `{name}`");
-            problems.push(problem.note(note).about("rule", &name));
         }
         let dialect = self.dialect;
         let definitions = &mut *self.definitions;
@@ -145,6 +140,7 @@ impl Adder<'_> {
                     problems.push(problem.about("rule", &name));
                     return;
                 }
+                problems.extend(other_source(&rule));
                 if earlier.name.span.file == rule.name.span.file {
                     let message = format!("this rule takes the place of an earlier one, `{name}`");
                     let hint = Diagnostic::hint(Code::Redefined, rule.name.span, message);
@@ -155,9 +151,10 @@ impl Adder<'_> {
             }
             Some(index) => {
                 let earlier = definitions.rules[index].0.name.span;
+                problems.extend(other_source(&rule));
                 redefined("rule", &rule.name, Some(earlier), problems);
             }
-            None => {}
+            None => problems.extend(other_source(&rule)),
         }
         definitions
             .rules_by_name
@@ -187,6 +184,24 @@ fn nothing_to_change(kind: &'static str, name: &MappedText) -> Diagnostic {
 /// Where the observations of a rule come from.
 pub(crate) fn source_of(rule: &RuleItem) -> &str {
     rule.source.as_ref().map_or(SOURCE, |source| &source.text)
+}
+
+/// The fields that a rule may ask for, if those of its source are known here.
+fn fields_of<'c>(rule: &RuleItem, catalogue: &'c Catalogue) -> Option<&'c Catalogue> {
+    (source_of(rule) == SOURCE).then_some(catalogue)
+}
+
+/// Points out a rule for another source.
+fn other_source(rule: &RuleItem) -> Option<Diagnostic> {
+    let source = rule
+        .source
+        .as_ref()
+        .filter(|source| source.text != SOURCE)?;
+    let message = format!("rules for the source `{}` cannot run here", source.text);
+    let problem = Diagnostic::warning(Code::OtherSource, source.span, message);
+    let name = &rule.name.text;
+    let note = format!("in rule `{name}`");
+    Some(problem.note(note).about("rule", name))
 }
 
 /// Changes a rule: first what is added, then what is replaced.
@@ -249,11 +264,22 @@ fn change_rule(
             continue;
         }
         if raw.values.is_none() {
-            let message = format!("the exception `{name}` is new and has no `values`");
+            let message = format!("nothing is added to the exception `{name}`");
+            let problem = Diagnostic::warning(Code::Shape, span, message);
+            fault(problem.falco(FalcoCode::AppendNoValues));
+        }
+        let lacks = match (&raw.fields, &raw.values) {
+            (None, _) => Some("fields"),
+            (_, None) => Some("values"),
+            (_, Some(Node::List(values, _))) if values.is_empty() => Some("values"),
+            _ => None,
+        };
+        if let Some(lacks) = lacks {
+            let message = format!("the exception `{name}` is new and has no `{lacks}`");
             fault(Diagnostic::error(Code::Invalid, span, message));
             continue;
         }
-        match Exception::new(&raw, catalogue) {
+        match Exception::new(&raw, fields_of(rule, catalogue)) {
             Ok(exception) => rule.exceptions.push(exception),
             Err(problem) => fault(*problem),
         }
@@ -267,7 +293,7 @@ fn change_rule(
     if let Some(exceptions) = replaced.exceptions {
         rule.exceptions.clear();
         for raw in &exceptions {
-            match Exception::new(raw, catalogue) {
+            match Exception::new(raw, fields_of(rule, catalogue)) {
                 Ok(exception) => rule.exceptions.push(exception),
                 Err(problem) => fault(*problem),
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
-use crate::falco::{FalcoCode, Stage};
+use crate::falco::{FalcoCode, Stage, Step};
 use crate::source::{Position, SourceFile, Sources, Span};
 
 /// How bad it is.
@@ -62,6 +62,8 @@ codes! {
     ForeignField = "foreign-field",
     /// The argument does not fit the field.
     BadArgument = "bad-argument",
+    /// An argument of events that none of them has.
+    UnknownArgument = "unknown-argument",
     /// The value does not fit the type of the field.
     BadLiteral = "bad-literal",
     /// The operator does not fit the type of the field.
@@ -150,6 +152,7 @@ impl Code {
                 Self::Syntax
                 | Self::UnknownField
                 | Self::BadArgument
+                | Self::UnknownArgument
                 | Self::BadLiteral
                 | Self::BadOperator
                 | Self::BareField
@@ -161,6 +164,16 @@ impl Code {
             ) => F::CompileCondition,
             _ => return None,
         })
+    }
+
+    /// When Falco finds it in a macro or a rule.
+    const fn step(self) -> Step {
+        match self {
+            Self::Syntax | Self::TooDeep | Self::BareField => Step::Parse,
+            Self::UndefinedMacro | Self::MacroCycle => Step::Macros,
+            Self::Deprecated => Step::Warn,
+            _ => Step::Compile,
+        }
     }
 
     /// Whether Falco's `skip-if-unknown-filter` is about it.
@@ -207,6 +220,8 @@ pub struct Diagnostic {
     /// Type and name of the item that it is about.
     pub(crate) item: (&'static str, String),
     pub(crate) stage: Stage,
+    /// When Falco finds it in a macro or a rule.
+    pub(crate) step: Step,
     /// How many problems were found before.
     number: usize,
 }
@@ -240,6 +255,7 @@ impl Diagnostic {
             leaves_out: Vec::new(),
             item: ("", String::new()),
             stage: Stage::Read,
+            step: code.step(),
             number: 0,
         }
     }
@@ -248,6 +264,18 @@ impl Diagnostic {
     #[must_use]
     pub(crate) const fn falco(mut self, code: FalcoCode) -> Self {
         self.falco = Some(code);
+        self.step = match code {
+            FalcoCode::UnsafeNaCheck => Step::Warn,
+            FalcoCode::ConditionHint | FalcoCode::NoEventType => Step::Done,
+            _ => self.step,
+        };
+        self
+    }
+
+    /// Says when Falco finds it in a macro or a rule.
+    #[must_use]
+    pub(crate) const fn step(mut self, step: Step) -> Self {
+        self.step = step;
         self
     }
 

@@ -55,14 +55,24 @@ fn fault(span: Span, message: impl Into<String>) -> Box<Diagnostic> {
     Diagnostic::error(Code::Invalid, span, message).into()
 }
 
+/// A fault of the form that Falco sees when it reads the file.
+fn misshapen(span: Span, message: impl Into<String>) -> Box<Diagnostic> {
+    Diagnostic::error(Code::Shape, first_line(span), message).into()
+}
+
 impl Exception {
-    /// Makes an exception that is written down completely.
-    pub(crate) fn new(raw: &RawException, catalogue: &Catalogue) -> Result<Self> {
+    /// Makes an exception that is written down completely. Its fields are looked up, if those of the source are
+    /// known.
+    pub(crate) fn new(raw: &RawException, catalogue: Option<&Catalogue>) -> Result<Self> {
         let name = &raw.name.text;
         let shape = match &raw.fields {
             None | Some(Node::Null(_)) => {
                 let message = format!("the exception `{name}` has no `fields`");
-                return Err(fault(raw.name.span, message));
+                // To Falco, a key without a value is there all the same.
+                return Err(match raw.fields {
+                    None => misshapen(raw.name.span, message),
+                    Some(_) => fault(raw.name.span, message),
+                });
             }
             Some(Node::Scalar(field)) => {
                 check_field(field, catalogue)?;
@@ -87,17 +97,23 @@ impl Exception {
                     values: Vec::new(),
                 }
             }
-            Some(node @ Node::List(..)) => {
-                let fields = scalars(node, "fields")?;
+            Some(Node::List(elements, span)) => {
+                if elements.is_empty() {
+                    return Err(fault(first_line(*span), "`fields` is empty"));
+                }
+                let fields = scalars(elements, "fields")?;
                 for field in &fields {
                     check_field(field, catalogue)?;
                 }
                 let comparisons = match &raw.comps {
-                    None | Some(Node::Null(_)) => fields
+                    // To Falco a list of none is as good as no list.
+                    Some(Node::List(elements, _)) if !elements.is_empty() => {
+                        scalars(elements, "comps")?
+                    }
+                    None | Some(Node::Null(_) | Node::List(..)) => fields
                         .iter()
                         .map(|field| MappedText::standing_for("=", field.span))
                         .collect(),
-                    Some(node @ Node::List(..)) => scalars(node, "comps")?,
                     Some(other) => {
                         let message = "of several fields there are several operators";
                         return Err(fault(first_line(other.span()), message));
@@ -140,13 +156,16 @@ impl Exception {
         let elements = match node {
             None | Some(Node::Null(_)) => return Ok(()),
             Some(Node::List(elements, _)) => elements,
-            Some(other) => return Err(fault(first_line(other.span()), "`values` takes a list")),
+            Some(other) => return Err(misshapen(other.span(), "`values` takes a list")),
         };
         for element in elements {
             match (&mut self.shape, element) {
                 (Shape::One { values, .. }, Node::Scalar(value)) => values.push(value.clone()),
                 (Shape::One { .. }, other) => {
-                    let message = "an exception for one field has single values, not lists of them";
+                    let message = match other {
+                        Node::Null(_) => "a value is empty",
+                        _ => "an exception for one field has single values, not lists of them",
+                    };
                     return Err(fault(first_line(other.span()), message));
                 }
                 (Shape::Several { fields, rows, .. }, Node::List(cells, span)) => {
@@ -267,21 +286,12 @@ fn push_value(condition: &mut MappedText, value: &MappedText) {
     }
 }
 
-/// Whether Falco puts a value from YAML into quotes.
+/// Whether Falco puts a value from YAML into quotes. Of blanks it looks for spaces only.
 pub(crate) fn needs_quotes(text: &str) -> bool {
-    text.contains([' ', '\t', '\n', '\r']) && !text.starts_with(['"', '\''])
+    text.contains(' ') && !text.starts_with(['"', '\''])
 }
 
-fn scalars(node: &Node, what: &str) -> Result<Vec<MappedText>> {
-    let Node::List(elements, span) = node else {
-        return Err(fault(
-            first_line(node.span()),
-            format!("`{what}` takes a list"),
-        ));
-    };
-    if elements.is_empty() {
-        return Err(fault(first_line(*span), format!("`{what}` is empty")));
-    }
+fn scalars(elements: &[Node], what: &str) -> Result<Vec<MappedText>> {
     let texts = elements.iter().map(|element| match element {
         Node::Scalar(text) => Ok(text.clone()),
         other => Err(fault(
@@ -319,9 +329,9 @@ fn comparison_of(text: &MappedText) -> Result<bool> {
     let quantifier = words.next();
     let is_quantified = quantifier.and_then(Quantifier::parse).is_some();
     match operator {
+        // With `exists` it is the condition that becomes none.
         Some(operator)
-            if operator != Operator::Exists
-                && words.next().is_none()
+            if words.next().is_none()
                 && (quantifier.is_none()
                     || is_quantified && !operator.takes_list() && !operator.orders()) =>
         {
@@ -340,7 +350,10 @@ fn takes_list(comparison: &str) -> bool {
     operator.is_some_and(Operator::takes_list) || words.next().is_some()
 }
 
-fn check_field(field: &MappedText, catalogue: &Catalogue) -> Result<()> {
+fn check_field(field: &MappedText, catalogue: Option<&Catalogue>) -> Result<()> {
+    let Some(catalogue) = catalogue else {
+        return Ok(());
+    };
     let text = field.text.trim();
     let is_call = parser::leading_call(text).is_some_and(|(operand, length)| {
         length == text.len() && matches!(operand.kind, OperandKind::Call(_))

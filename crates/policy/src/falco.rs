@@ -11,6 +11,16 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 /// The version of Falco's rules engine whose language this crate speaks.
 pub const ENGINE_VERSION: (u32, u32, u32) = (0, 63, 0);
 
+/// Fields that Falco still has, but warns of.
+pub(crate) const RETIRED_FIELDS: [&str; 6] = [
+    "evt.dir",
+    "evt.latency",
+    "evt.latency.s",
+    "evt.latency.ns",
+    "evt.latency.human",
+    "evt.wait_latency",
+];
+
 macro_rules! falco_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $words:literal;)+) => {
         /// A code of Falco's for an error or a warning of a rule file.
@@ -89,14 +99,33 @@ impl FalcoCode {
     }
 }
 
-/// When Falco finds a problem: it goes through all items first, compiles all macros, then all rules.
+/// When Falco finds a problem: it goes through all items first, then through all macros, then it takes the rules
+/// one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     #[default]
     Read,
-    Macros,
-    Rules,
+    Macros(Step),
+    /// Of the rule with that number.
+    Rule(u32, Step),
     End,
+}
+
+/// How far Falco has come with a macro or a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// The output is looked at.
+    Output,
+    /// The condition is read.
+    Parse,
+    /// Macros are put in place of their names.
+    Macros,
+    /// What is not forbidden is warned of.
+    Warn,
+    /// Fields are looked up, values converted.
+    Compile,
+    /// Nothing was wrong.
+    Done,
 }
 
 /// What Falco would say about rule files.

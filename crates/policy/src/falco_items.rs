@@ -11,7 +11,7 @@ use crate::items::{
 };
 use crate::parser::is_name;
 use crate::priority::Priority;
-use crate::source::MappedText;
+use crate::source::{MappedText, Span};
 
 pub(crate) const MACRO_KEYS: &[&str] = &["macro", "condition", "append", "override"];
 pub(crate) const RULE_KEYS: &[&str] = &[
@@ -54,6 +54,18 @@ const RULE_PARTS: &[(&str, bool)] = &[
 ];
 const MACRO_PARTS: &[(&str, bool)] = &[("condition", true)];
 const LIST_PARTS: &[(&str, bool)] = &[("items", true)];
+
+/// Keys that may be absent, but not empty.
+const OPTIONAL_KEYS: &[&str] = &[
+    "source",
+    "enabled",
+    "tags",
+    "capture",
+    "capture_duration",
+    "warn_evttypes",
+    "skip-if-unknown-filter",
+    "append",
+];
 
 /// What is changed by an item.
 enum Changes {
@@ -189,6 +201,10 @@ impl Form<'_, '_> {
 
     /// What `append: true` adds to a rule.
     fn old_append(&mut self, name: MappedText) -> Option<Item> {
+        if let Some(Node::Null(span)) = self.entry("condition").map(|entry| &entry.value) {
+            let span = *span;
+            self.refused_nothing("condition", span);
+        }
         let added = RuleParts {
             condition: self.optional("condition"),
             exceptions: self.exceptions(),
@@ -216,12 +232,18 @@ impl Form<'_, '_> {
 
     /// What an item says about changing an earlier one.
     fn changes(&mut self, parts: &[(&str, bool)]) -> Changes {
-        let is_append = self.entry("append").is_some() && self.boolean("append") == Some(true);
-        if self.entry("append").is_some() {
+        let append = self.boolean("append");
+        let is_append = append == Some(true);
+        if is_append {
             let span = self.place_of("append");
             let hint = Diagnostic::hint(Code::Deprecated, span, "`append` has a newer form");
             self.problems
                 .push(hint.help("use `override` with the keys that are appended to"));
+        } else if append.is_some() {
+            let span = self.place_of("append");
+            let message = "`append: false` is as good as nothing";
+            let hint = Diagnostic::hint(Code::Deprecated, span, message);
+            self.problems.push(hint.fine_in_falco());
         }
         let Some(node) = self.entry("override").map(|entry| entry.value.clone()) else {
             return if is_append {
@@ -387,11 +409,17 @@ impl Form<'_, '_> {
                 let entry = entries.find(|entry| entry.key.text == key)?;
                 Some(entry.value.clone())
             };
-            let Some(Node::Scalar(name)) = value("name") else {
-                let message = "this exception has no name".to_owned();
-                self.error(Code::Shape, first_line(span), message);
-                continue;
+            let name = match value("name") {
+                Some(Node::Scalar(name)) if !name.text.is_empty() => name,
+                _ => {
+                    let message = "this exception has no name".to_owned();
+                    self.error(Code::Shape, first_line(span), message);
+                    continue;
+                }
             };
+            for key in ["fields", "comps", "values"] {
+                self.about_emptiness(key, value(key));
+            }
             for entry in &entries {
                 let key = entry.key.text.as_str();
                 if !["name", "fields", "comps", "values"].contains(&key) {
@@ -415,6 +443,48 @@ impl Form<'_, '_> {
             });
         }
         Some(exceptions)
+    }
+
+    /// Points out parts of an exception in which nothing stands.
+    fn about_emptiness(&mut self, key: &str, value: Option<Node>) {
+        match value {
+            Some(Node::Scalar(text)) if text.text.is_empty() => {
+                self.error(Code::Shape, text.span, format!("`{key}` is empty"));
+            }
+            Some(Node::Null(span)) if key == "values" => self.refused_nothing(key, span),
+            Some(Node::List(elements, _)) if key == "values" => {
+                let is_empty =
+                    |node: &Node| matches!(node, Node::Scalar(text) if text.text.is_empty());
+                for element in elements.iter().filter(|node| is_empty(node)) {
+                    self.refused_nothing(key, element.span());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Points out keys that are there without a value: to us they are as good as absent.
+    pub(crate) fn about_nothing(&mut self) {
+        let has_override = self.entry("override").is_some();
+        let empty: Vec<(String, Span)> = (self.raw.entries.iter())
+            .filter_map(|entry| match &entry.value {
+                Node::Null(_) => Some((entry.key.text.clone(), entry.key.span)),
+                _ => None,
+            })
+            .collect();
+        for (key, span) in empty {
+            let key = key.as_str();
+            // Of a rule that is defined, that is an error.
+            if OPTIONAL_KEYS.contains(&key) || key == "priority" && has_override {
+                self.refused_nothing(key, span);
+            }
+        }
+    }
+
+    pub(crate) fn refused_nothing(&mut self, key: &str, span: Span) {
+        let message = format!("Falco does not take a `{key}` in which nothing stands");
+        let hint = Diagnostic::hint(Code::Falco, span, message).help("leave it out");
+        self.problems.push(hint.falco(FalcoCode::YamlValidate));
     }
 
     pub(crate) fn engine(&mut self) -> Option<Item> {
@@ -452,7 +522,8 @@ impl Form<'_, '_> {
                         }
                     }
                 }
-                None | Some(Node::Null(_)) => {}
+                None => {}
+                Some(Node::Null(span)) => self.refused_nothing("alternatives", *span),
                 Some(other) => {
                     let message = "`alternatives` takes a list".to_owned();
                     self.error(Code::Shape, first_line(other.span()), message);

@@ -197,7 +197,7 @@ fn falco_refuses_what_it_refuses() {
         (with("  capture_duration: -1\n"), F::YamlValidate),
         (with("  exceptions: x\n"), F::YamlValidate),
         (exception("fields: proc.exe"), F::YamlValidate),
-        (exception("name: n"), F::Validate),
+        (exception("name: n"), F::YamlValidate),
         (
             exception("{name: n, fields: proc.exe, comps: =}"),
             F::Validate,
@@ -209,7 +209,7 @@ fn falco_refuses_what_it_refuses() {
         (exception("{name: n, fields: [proc.exf]}"), F::Validate),
         (
             exception("{name: n, fields: proc.exe, values: x}"),
-            F::Validate,
+            F::YamlValidate,
         ),
         (
             exception("{name: n, fields: [proc.exe], values: [['a\"b c']]}"),

@@ -40,6 +40,10 @@ impl Compiler {
                 return None;
             }
             self.about_values(check, left, words, scope);
+            // Falco wants names of types of events under any operator.
+            if left.field.name == "evt.type" {
+                self.unknown_operations(left, words, scope)?;
+            }
         }
         let spec = match operator {
             Op::Equal | Op::NotEqual | Op::In | Op::Intersects => {
@@ -118,6 +122,7 @@ impl Compiler {
             words,
             |word| match ty {
                 Type::Bool => literal::boolean(word, dialect).map(i64::from),
+                Type::Port if dialect == Dialect::Falco => literal::falco_port(word),
                 _ => literal::integer(word, ty),
             },
             scope,
@@ -167,6 +172,7 @@ impl Compiler {
                     words,
                     |word| match (ty, literal::boolean(word, dialect)) {
                         (Type::Bool, Ok(value)) => Ok(i64::from(value)),
+                        (Type::Port, _) if dialect == Dialect::Falco => literal::falco_port(word),
                         _ => literal::integer(word, ty),
                     },
                     scope,
@@ -252,22 +258,22 @@ impl Compiler {
     /// Points out values that Falco does not take as they are, and regular expressions that are none.
     fn about_values(&mut self, check: &Check, left: &Asked, words: &[Word], scope: &Scope) {
         for word in words {
-            let refused = if word.text.len() > LONGEST_IN_FALCO {
-                Some(format!(
-                    "Falco takes at most {LONGEST_IN_FALCO} bytes for a value"
-                ))
-            } else if left.field.ty == Type::Bool && matches!(word.text.as_str(), "0" | "1") {
-                Some("Falco takes only `true` and `false` here".to_owned())
-            } else if left.field.ty == Type::Duration && word.text.parse::<i64>().is_err() {
-                Some("Falco takes nanoseconds here".to_owned())
-            } else if check.operator == Operator::Regex && pattern::is_beyond_posix(&word.text) {
-                Some("Falco has regular expressions of POSIX, without what Perl added".to_owned())
-            } else {
-                None
-            };
+            let refused = refused_value(check.operator, left.field.ty, &word.text);
             if let Some(message) = refused {
                 let hint = Diagnostic::hint(Code::Falco, word.span, message);
                 self.warn(scope, hint.falco(FalcoCode::CompileCondition));
+            }
+            if left.field.ty == Type::Port
+                && word.text.parse().is_ok_and(|port: i32| port > MAX_PORT)
+            {
+                let message = format!(
+                    "ports go up to {MAX_PORT}: as in Falco, `{}` is cut",
+                    word.text
+                );
+                self.warn(
+                    scope,
+                    Diagnostic::warning(Code::BadLiteral, word.span, message),
+                );
             }
             if check.operator == Operator::Regex
                 && let Some(instead) = pattern::simpler(&word.text)
@@ -325,6 +331,32 @@ impl Compiler {
         self.fault(scope, problem);
     }
 }
+
+/// Why Falco does not take a value that we understand, if it does not.
+fn refused_value(operator: Operator, ty: Type, value: &str) -> Option<String> {
+    let reason = match ty {
+        _ if value.len() > LONGEST_IN_FALCO => {
+            return Some(format!(
+                "Falco takes at most {LONGEST_IN_FALCO} bytes for a value"
+            ));
+        }
+        Type::Bool if matches!(value, "0" | "1") => "Falco takes only `true` and `false` here",
+        Type::Duration if value.parse::<i64>().is_err() => "Falco takes nanoseconds here",
+        Type::Port if value.starts_with('+') => "Falco takes a sign for the name of a service",
+        Type::Ip | Type::Net if value.is_empty() => "Falco takes only an address here",
+        Type::Ip | Type::Net if value.contains('.') && value.contains(':') => {
+            "Falco takes what has a dot in it for an IPv4 address"
+        }
+        _ if operator == Operator::Regex && pattern::is_beyond_posix(value) => {
+            "Falco has regular expressions of POSIX, without what Perl added"
+        }
+        _ => return None,
+    };
+    Some(reason.to_owned())
+}
+
+/// The highest port.
+const MAX_PORT: i32 = 65_535;
 
 /// The longest value of a condition in Falco, in bytes.
 const LONGEST_IN_FALCO: usize = 255;

@@ -200,14 +200,22 @@ pub(crate) fn interpret(
         form.problems.push(hint);
     }
     match kind {
-        "required_engine_version" => return form.engine(),
-        "required_plugin_versions" => return form.plugins(),
+        "required_engine_version" | "required_plugin_versions" if is_falco => {
+            form.check_keys(&[kind]);
+        }
+        "required_engine_version" | "required_plugin_versions" => {}
         "list" => form.check_keys(LIST_KEYS),
         "macro" if is_falco => form.check_keys(crate::falco_items::MACRO_KEYS),
         "macro" => form.check_keys(SYSFLOW_MACRO_KEYS),
         "rule" if is_falco => form.check_keys(crate::falco_items::RULE_KEYS),
         "rule" => form.check_keys(SYSFLOW_RULE_KEYS),
         _ => form.check_keys(DROP_KEYS),
+    }
+    match kind {
+        "required_engine_version" => return form.engine(),
+        "required_plugin_versions" => return form.plugins(),
+        _ if is_falco => form.about_nothing(),
+        _ => {}
     }
     let name = form.name(kind)?;
     form.name.clone_from(&name.text);
@@ -431,7 +439,11 @@ impl Form<'_, '_> {
         for element in elements {
             match element {
                 Node::Scalar(text) => texts.push(text),
-                Node::Null(_) => {}
+                Node::Null(span) => {
+                    if self.dialect == Dialect::Falco {
+                        self.refused_nothing(key, span);
+                    }
+                }
                 Node::List(inner, span) => {
                     // Falco files write `- [a, b]` within lists of values now and then.
                     let inner = inner.into_iter().filter_map(|node| match node {

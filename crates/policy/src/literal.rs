@@ -96,6 +96,18 @@ pub(crate) fn integer(word: &str, ty: Type) -> Result<i64, String> {
     }
 }
 
+/// The port that a word means to Falco: it takes nothing for 0, and of a number that is too large the lowest
+/// 16 bits.
+pub(crate) fn falco_port(word: &str) -> Result<i64, String> {
+    if word.is_empty() {
+        return Ok(0);
+    }
+    match word.parse::<i32>() {
+        Ok(number) if number >= 0 => Ok(i64::from(number as u16)),
+        _ => integer(word, Type::Port),
+    }
+}
+
 /// The number that a word means to a field of fractions.
 pub(crate) fn fraction(word: &str) -> Result<Fraction, String> {
     match word.parse::<f64>() {
@@ -231,6 +243,8 @@ mod tests {
         assert_eq!(integer("-5", Type::Int), Ok(-5));
         assert_eq!(integer("https", Type::Port), Ok(443));
         assert_eq!(integer("UDP", Type::Proto), Ok(17));
+        assert_eq!(falco_port("70000"), Ok(4464));
+        assert!(falco_port("99999999999").is_err() && falco_port("-1").is_err());
         assert_eq!(integer("100ms", Type::Duration), Ok(100_000_000));
         assert_eq!(integer("7", Type::Duration), Ok(7));
         assert_eq!(fraction("-0"), Ok(Fraction(0.0)));

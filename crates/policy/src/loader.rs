@@ -12,7 +12,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, nearest};
 use crate::document;
 use crate::exceptions;
 use crate::explain::Trace;
-use crate::falco::{FalcoCode, Stage};
+use crate::falco::Step;
 use crate::index::{Entry, Index};
 use crate::items::{self, RuleItem};
 use crate::program::{Builder, NodeId, Program};
@@ -90,6 +90,8 @@ pub(crate) fn load<V: View>(
 /// A rule that has been compiled.
 struct CompiledRule<V: View> {
     item: RuleItem,
+    /// Its number among all rules of Falco's and SysFlow's files.
+    number: u32,
     dialect: Dialect,
     root: NodeId,
     trace: Option<Arc<Trace>>,
@@ -140,15 +142,17 @@ fn compile<V: View>(
         let least = options.minimum_priority;
         least.is_none_or(|least| item.priority <= least)
     };
-    for (item, dialect) in rules {
+    for (number, (item, dialect)) in (0..).zip(rules) {
         if source_of(&item) == SOURCE && is_urgent(&item) {
             let name = item.name.clone();
+            compiler.rule = Some(number);
             match compile_rule(item, dialect, options, &mut compiler) {
                 Some(rule) => compiled_rules.push(rule),
                 None => failed.push(failed_rule(&name, &sources)),
             }
         }
     }
+    compiler.rule = None;
     let mut correlations = Vec::new();
     if !sigma.is_empty() {
         let mapping = sources.files().get(rule_files);
@@ -166,6 +170,7 @@ fn compile<V: View>(
                 (compiler.traces && rule.draft.is_none()).then(|| compiler.trace_of(rule.root));
             compiled_rules.push(CompiledRule {
                 item: rule.item,
+                number: 0,
                 dialect: Dialect::Sigma,
                 root: rule.root,
                 trace,
@@ -188,6 +193,7 @@ fn compile<V: View>(
         .filter(|rule| rule.draft.is_none() && !rule.silent)
         .map(|rule| analysis::Described {
             item: &rule.item,
+            number: rule.number,
             dialect: rule.dialect,
             root: rule.root,
             kinds: rule.kinds,
@@ -222,10 +228,21 @@ fn compile_rule<V: View>(
     compiler: &mut Compiler,
 ) -> Option<CompiledRule<V>> {
     let name = &item.name.text;
+    let mut found = Vec::new();
+    let (output, extra_fields) = alerts::output(&item, dialect, SOURCE, options, &mut found);
+    let output_is_good = found
+        .iter()
+        .all(|problem| problem.severity != Severity::Error);
+    let is_skipped = alerts::report(found, &item, dialect, compiler);
+    // What a rule uses that is skipped because of its output, Falco never sees.
+    if is_skipped && dialect == Dialect::Falco {
+        return None;
+    }
     let parts = match item.stateful.as_ref().filter(|s| s.is_sequence()) {
         Some(sequence) => sequence.conditions().collect(),
         None => vec![&item.condition],
     };
+    let before = compiler.problems.len();
     // Of all parts the problems are to be known.
     let answers: Vec<Option<Compiled>> = parts
         .into_iter()
@@ -239,32 +256,10 @@ fn compile_rule<V: View>(
         })
         .collect();
     let answers: Option<Vec<Compiled>> = answers.into_iter().collect();
-    let mut found = Vec::new();
-    let (output, extra_fields) = alerts::output(&item, dialect, SOURCE, options, &mut found);
-    let output_is_good = found
-        .iter()
-        .all(|problem| problem.severity != Severity::Error);
-    for mut problem in found {
-        problem.stage = Stage::Rules;
-        if dialect != Dialect::Falco {
-            problem.falco = None;
+    if answers.is_none() {
+        for problem in &mut compiler.problems[before..] {
+            problem.falco = problem.falco.filter(|_| problem.step != Step::Done);
         }
-        let skips = item.skips_unknown && problem.code.is_unknown_filter();
-        let is_error = problem.severity == Severity::Error;
-        let note = match (is_error, skips) {
-            (false, _) => "",
-            (true, false) => ", which is left out",
-            (true, true) => {
-                problem.severity = Severity::Warning;
-                problem.falco = Some(FalcoCode::UnknownFilter);
-                ", which is skipped"
-            }
-        };
-        let mut problem = problem.note(format!("in rule `{name}`{note}"));
-        if is_error && !skips {
-            problem = problem.leaving_out(name);
-        }
-        compiler.problems.push(problem.about("rule", name));
     }
     let kinds = prefilter::<V>(&item, &mut compiler.problems);
     let draft = match (&item.stateful, &answers) {
@@ -284,6 +279,7 @@ fn compile_rule<V: View>(
     }
     Some(CompiledRule {
         item,
+        number: compiler.rule.unwrap_or_default(),
         dialect,
         root: answer.node,
         trace: answer.trace,

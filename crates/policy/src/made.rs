@@ -1,7 +1,8 @@
 //! From calls of transformers to what makes their values: fields are looked up, types checked.
 
 use sysflow_field::{
-    Absence, Arg, Argument, Catalogue, Field, KindSet, Limits, Resolved, Role, Type, Unresolved,
+    Absence, Arg, Argument, Catalogue, FalcoType, Field, KindSet, Limits, Resolved, Role, Type,
+    Unresolved,
 };
 
 use crate::Dialect;
@@ -26,12 +27,14 @@ const MADE: Field = Field {
     domain: &[],
     shown: sysflow_field::Shown::AsIs,
     limits: Limits::NONE,
+    falco: None,
     doc: "",
 };
 static TEXT: Field = MADE;
 static TEXTS: Field = Field { list: true, ..MADE };
 static NUMBER: Field = Field {
     ty: Type::Int,
+    falco: Some(FalcoType::Uint64),
     ..MADE
 };
 
@@ -318,7 +321,12 @@ pub(crate) fn unresolved(
             }
         }
         Unresolved::BadArgument { problem } => {
-            Diagnostic::error(Code::BadArgument, span, problem.as_str())
+            // To Falco such an argument is no unknown field.
+            let code = match text.split(['.', '[']).nth(1) {
+                Some("arg" | "rawarg") if text.starts_with("evt.") => Code::UnknownArgument,
+                _ => Code::BadArgument,
+            };
+            Diagnostic::error(code, span, problem.as_str())
         }
     }
 }

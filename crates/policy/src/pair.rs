@@ -7,6 +7,7 @@ use crate::ast::{Check, Operator, Right};
 use crate::check::{Asked, order_of};
 use crate::compile::{Compiler, Scope};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::falco::FalcoCode;
 use crate::predicate::{Comparison, Pair, Predicate};
 use crate::program::NodeId;
 
@@ -64,6 +65,13 @@ impl Compiler {
             self.fault(scope, problem);
             return None;
         }
+        let (of_left, of_right) = (left.field.falco_type(), right.field.falco_type());
+        if scope.dialect == Dialect::Falco && of_left != of_right {
+            let message = "Falco compares only fields of exactly the same type";
+            let hint = Diagnostic::hint(Code::Falco, check.span(), message)
+                .note(format!("here they are of {of_left} and {of_right}"));
+            self.warn(scope, hint.falco(FalcoCode::CompileCondition));
+        }
         let predicate = Predicate::Pair(Box::new(Pair {
             left: left.source.clone(),
             comparison,
@@ -87,6 +95,11 @@ fn refused_in_pair(check: &Check, left: &Asked, right: &Asked) -> Option<Diagnos
     let misplaced = |span, message: String| Some(Diagnostic::error(Code::Misplaced, span, message));
     let name = |asked: &Asked| asked.field.name;
     if left.field.role == Role::Operation {
+        let message = format!("`{}` can only be compared with values", name(left));
+        return misplaced(check.left.span, message);
+    }
+    // Falco puts no field on the right of one that may not stand there itself.
+    if left.field.limits.no_right_side {
         let message = format!("`{}` can only be compared with values", name(left));
         return misplaced(check.left.span, message);
     }

@@ -7,12 +7,13 @@ use crate::source::MappedText;
 
 type Version = (u32, u32, u32);
 
-/// Reads `1.2.3`; what may follow the numbers does not count.
+/// Reads `1.2.3`; whatever may follow the numbers does not count.
 fn version(text: &str) -> Option<Version> {
-    let core = text.split(['-', '+']).next()?;
-    let mut parts = core.split('.').map(|part| part.parse::<u32>().ok());
-    let (major, minor, patch) = (parts.next()??, parts.next()??, parts.next()??);
-    parts.next().is_none().then_some((major, minor, patch))
+    let (major, rest) = text.split_once('.')?;
+    let (minor, rest) = rest.split_once('.')?;
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number = |part: &str| part.parse().ok();
+    Some((number(major)?, number(minor)?, number(&rest[..digits])?))
 }
 
 /// Whether what is there serves what is needed.
@@ -25,7 +26,7 @@ pub(crate) fn engine(text: &MappedText) -> Option<Diagnostic> {
     let plain = text.text.parse::<u32>().ok().map(|minor| (0, minor, 0));
     let Some(needed) = plain.or_else(|| version(&text.text)) else {
         let message = format!("`{}` is not a version", text.text);
-        let problem = Diagnostic::error(Code::Invalid, text.span, message);
+        let problem = Diagnostic::error(Code::Shape, text.span, message);
         return Some(problem.help("a version is a number, or three with dots between them"));
     };
     if serves(ENGINE_VERSION, needed) {
@@ -92,6 +93,7 @@ mod tests {
 
     #[test]
     fn engines_serve_files_that_are_not_newer() {
+        assert!(needs("0.57.0.1") && needs("0.57.0foo"));
         assert!(needs("7") && needs("0.31.0") && needs("63") && needs("0.63.0"));
         assert!(!needs("64") && !needs("0.63.1") && !needs("1.0.0") && !needs("x"));
     }

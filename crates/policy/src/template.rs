@@ -8,6 +8,7 @@ use sysflow_field::{Arg, Catalogue, FieldId, Shown, Unresolved, Value, View};
 
 use crate::Dialect;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::falco::FalcoCode;
 use crate::json::JsonPath;
 use crate::predicate::{Question, Source};
 use crate::source::{MappedText, Span};
@@ -245,8 +246,13 @@ impl Parser<'_, '_> {
             }
             let place = self.text.locate(percent, percent + 1);
             let message = "no field follows this `%`";
-            self.problems
-                .push(Diagnostic::error(Code::UnknownToken, place, message));
+            // At the end, nothing unknown is asked for.
+            let problem = if name.is_empty() {
+                Diagnostic::error(Code::Syntax, place, message).falco(FalcoCode::CompileOutput)
+            } else {
+                Diagnostic::error(Code::UnknownToken, place, message)
+            };
+            self.problems.push(problem);
             return digits;
         }
         if let Some(length) = self.retired(name, percent) {
@@ -336,8 +342,7 @@ impl Parser<'_, '_> {
 
     /// `%container.info` once stood for a text put together by Falco; it is taken out of the output.
     fn retired(&mut self, name: &str, percent: usize) -> Option<usize> {
-        let rest = name.strip_prefix(RETIRED)?;
-        if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+        if !name.starts_with(RETIRED) {
             return None;
         }
         let place = self.text.locate(percent, percent + 1 + RETIRED.len());
@@ -354,7 +359,12 @@ impl Parser<'_, '_> {
             Err(Unresolved::Foreign { reason }) => {
                 let message = format!("`%{trimmed}` prints {MISSING}: the field {reason}");
                 let problem = Diagnostic::warning(Code::ForeignField, place, message);
-                self.problems.push(problem);
+                // Falco knows no fields of plugins that are not loaded.
+                let is_audit = trimmed.starts_with("ka.") || trimmed.starts_with("jevt.");
+                self.problems.push(match is_audit {
+                    true => problem.falco(FalcoCode::CompileOutput),
+                    false => problem,
+                });
                 self.parts.push(Part::Missing);
                 trimmed.len()
             }

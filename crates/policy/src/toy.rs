@@ -19,6 +19,7 @@ const BASE: Field = Field {
     domain: &[],
     shown: sysflow_field::Shown::AsIs,
     limits: Limits::NONE,
+    falco: None,
     doc: "",
 };
 

@@ -1,13 +1,13 @@
 //! Fields of the user and the group.
 
-use sysflow_field::Value;
+use sysflow_field::{FalcoType, Value};
 
 use super::EventView;
 use crate::state::accounts::User;
 use crate::text::NOT_KNOWN;
 
 event_fields! {
-    USER_UID = "user.uid": Int, "Number of the user."
+    USER_UID = "user.uid": Int { falco: Some(FalcoType::Uint32) }, "Number of the user."
         => value |v| Some(Value::Int(i64::from(v.thread?.uid)));
     USER_NAME = "user.name": Text, "Name of the user; <NA> when unknown."
         => value |v| Some(Value::Text(v.user_of(v.thread?.uid, NOT_KNOWN)));
@@ -25,7 +25,7 @@ event_fields! {
         => value |v| Some(Value::Int(i64::from(v.main()?.login_uid as i32)));
     USER_LOGINNAME = "user.loginname": Text, "Name of the user who logged in; <NA> when unset or unknown."
         => value |v| Some(Value::Text(v.user_of(v.main()?.login_uid, NOT_KNOWN)));
-    GROUP_GID = "group.gid": Int, "Group."
+    GROUP_GID = "group.gid": Int { falco: Some(FalcoType::Uint32) }, "Group."
         => value |v| Some(Value::Int(i64::from(v.thread?.gid)));
     GROUP_NAME = "group.name": Text, "Name of the group; <NA> when unknown."
         => value |v| Some(Value::Text(v.group_of(v.thread?.gid, NOT_KNOWN)));

@@ -2,7 +2,7 @@
 
 use std::iter::successors;
 
-use sysflow_field::{Arg, Argument, Limits, Shown, Value};
+use sysflow_field::{Arg, Argument, FalcoType, Limits, Shown, Value};
 
 use super::EventView;
 use super::process::{arguments, variable, write_command, write_joined};
@@ -11,11 +11,7 @@ use crate::state::thread::Thread;
 /// Ancestors looked at at most: what is damaged can go round in a circle.
 const DEEPEST: usize = 256;
 
-/// What all ancestors have is compared one by one.
-const ONE_DIFFERS: Limits = Limits {
-    one_differs: true,
-    ..Limits::NONE
-};
+/// What ancestors have is compared one by one.
 const ANCESTORS: Limits = Limits {
     one_differs: true,
     ..Limits::LEFT_SIDE
@@ -26,7 +22,7 @@ event_fields! {
         => value |v| Some(Value::Int(v.ancestor(1)?.pid));
     PROC_PVPID = "proc.pvpid": Int, "Process id of the parent inside its namespace."
         => value |v| Some(Value::Int(v.ancestor(1)?.namespace_pid));
-    PROC_PPID_TS = "proc.ppid.ts": Time, "Start of the parent, ns since the epoch, if it was seen."
+    PROC_PPID_TS = "proc.ppid.ts": Time { falco: Some(FalcoType::Duration) }, "Start of the parent, ns since the epoch, if it was seen."
         => value |v| Some(Value::Int(v.ancestor(1).filter(|parent| parent.created != 0)?.created as i64));
     PROC_PPID_DURATION = "proc.ppid.duration": Duration, "Age of the parent at the event, ns."
         => value |v| {
@@ -68,7 +64,7 @@ event_fields! {
             })),
             _ => { emit.text(|out| v.write_all_arguments(out)); }
         };
-    PROC_AENV = "proc.aenv": Text { list: true, argument: Argument::OptionalKey, shown: Shown::At(0), limits: ONE_DIFFERS },
+    PROC_AENV = "proc.aenv": Text { list: true, argument: Argument::OptionalKey, shown: Shown::At(0), limits: ANCESTORS },
         "Environments of the ancestors; with a position of one of them, 0 being the process itself, which texts show; with a name the value of that variable of the nearest ancestor that has it."
         => each |v, arg, emit| match arg {
             Arg::Key(name) => if v.main().is_some() {

@@ -18,6 +18,7 @@ pub(super) const BASE: Field = Field {
     domain: &[],
     shown: Shown::AsIs,
     limits: Limits::NONE,
+    falco: None,
     doc: "",
 };
 

@@ -2,7 +2,7 @@
 
 use sysflow_event::Phase;
 use sysflow_event::raw::{Origin, RawValue};
-use sysflow_field::{Arg, Argument, Role, Value};
+use sysflow_field::{Arg, Argument, FalcoType, Limits, Role, Value};
 
 use super::EventView;
 use super::render::number;
@@ -16,11 +16,11 @@ const CREATED: u32 = 0x4000;
 const EXECUTE_BITS: i64 = 0o111;
 
 event_fields! {
-    EVT_NUM = "evt.num": Int, "Number of the event in the capture, from 1; beginnings count."
+    EVT_NUM = "evt.num": Int { falco: Some(FalcoType::Uint64) }, "Number of the event in the capture, from 1; beginnings count."
         => value |v| Some(Value::Int(v.number as i64));
     EVT_TYPE = "evt.type": Text { role: Role::Operation }, "Name of the system call or notification."
         => value |v| Some(Value::Text(v.event.name.as_bytes()));
-    EVT_TYPE_IS = "evt.type.is": Int { argument: Argument::Key }, "1 for events of one type, 0 for all others."
+    EVT_TYPE_IS = "evt.type.is": Int { argument: Argument::Key, falco: Some(FalcoType::Uint32) }, "1 for events of one type, 0 for all others."
         => each |v, arg, emit| if let Arg::Key(name) = arg {
             emit.value(Value::Int(i64::from(**name == *v.event.name)));
         };
@@ -31,7 +31,7 @@ event_fields! {
     EVT_CATEGORY = "evt.category": Text { role: Role::Kind, domain: super::names::KINDS },
         "What it is about: file, net, process …"
         => value |v| Some(Value::Text(v.category().as_bytes()));
-    EVT_CPU = "evt.cpu": Int, "Processor on which it was seen."
+    EVT_CPU = "evt.cpu": Int { falco: Some(FalcoType::Int16) }, "Processor on which it was seen."
         => value |v| Some(Value::Int(i64::from(v.event.cpu)));
     EVT_HOSTNAME = "evt.hostname": Text, "Name of the machine."
         => value |v| Some(Value::Text(v.host_name));
@@ -46,18 +46,18 @@ event_fields! {
         => each |v, arg, emit| if let Some(index) = v.argument(arg) {
             emit.text(|out| { v.write_argument(index, out); Some(()) });
         };
-    EVT_RAWARG = "evt.rawarg": Text { argument: Argument::Key }, "One argument, by name, as the program gave it."
+    EVT_RAWARG = "evt.rawarg": Text { argument: Argument::Key, limits: Limits::LEFT_SIDE }, "One argument, by name, as the program gave it."
         => each |v, arg, emit| if let Some(text) = v.argument(arg).and_then(|index| v.raw_text(index)) {
             emit.value(Value::Text(text));
         };
-    EVT_RAWARG_NUMBER = "evt.rawarg": Int { argument: Argument::Key }, "One argument that is a number, by name."
+    EVT_RAWARG_NUMBER = "evt.rawarg": Int { argument: Argument::Key, limits: Limits::LEFT_SIDE }, "One argument that is a number, by name."
         => each |v, arg, emit| {
             let value = v.argument(arg).and_then(|index| number(v.arguments.value(index)));
             if let Some(number) = value {
                 emit.value(Value::Int(number));
             }
         };
-    EVT_COUNT = "evt.count": Int, "Always 1."
+    EVT_COUNT = "evt.count": Int { falco: Some(FalcoType::Uint32) }, "Always 1."
         => value |_| Some(Value::Int(1));
     EVT_IS_WAIT = "evt.is_wait": Bool, "Whether the thread waited in the call."
         => value |v| Some(Value::Bool(v.arguments.class().waits));

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use sysflow_event::Operation;
 use sysflow_event::descriptor::SpecialKind;
-use sysflow_field::{Arg, Argument, Limits, Shown, Value};
+use sysflow_field::{Arg, Argument, FalcoType, Limits, Shown, Value};
 
 use super::EventView;
 use super::socket::protocol;
@@ -13,12 +13,6 @@ use crate::state::descriptor::{Descriptor, Ends, Kind, NOWHERE};
 const PROCESSES: &[u8] = b"/proc/";
 const UPPER_LAYER: u32 = 0x8000;
 const LOWER_LAYER: u32 = 0x1_0000;
-
-const WHOLE_LIST: Limits = Limits {
-    whole_list: true,
-    no_right_side: true,
-    ..Limits::NONE
-};
 
 event_fields! {
     FD_NUM = "fd.num": Int, "Number of the descriptor; negative where there is none."
@@ -45,7 +39,7 @@ event_fields! {
         };
     FD_TYPE = "fd.type": Text, "file, directory, ipv4, ipv6, unix, pipe …"
         => value |v| Some(Value::Text(words(v.descriptor()?).1.as_bytes()));
-    FD_TYPES = "fd.types": Text { list: true, argument: Argument::OptionalIndex, limits: WHOLE_LIST },
+    FD_TYPES = "fd.types": Text { list: true, argument: Argument::OptionalIndex, limits: Limits::LIST },
         "Types of all descriptors of the process, each once; with a number that of one descriptor."
         => each |v, arg, emit| match arg {
             Arg::Index(fd) => if let Some(descriptor) = v.fd.and_then(|_| v.descriptor_at(i64::from(*fd))) {
@@ -73,11 +67,11 @@ event_fields! {
         => text |v, out| { v.fd?; v.write_container(out); out.push(b':'); v.write_directory(out) };
     FD_INO = "fd.ino": Int, "Inode; 0 when unknown."
         => value |v| Some(Value::Int(v.descriptor()?.inode as i64));
-    FD_DEV = "fd.dev": Int { shown: Shown::Hexadecimal }, "Device; 0 when unknown. Texts show it in sixteens."
+    FD_DEV = "fd.dev": Int { shown: Shown::Hexadecimal, falco: Some(FalcoType::Int32) }, "Device; 0 when unknown. Texts show it in sixteens."
         => value |v| Some(Value::Int(v.descriptor()?.device as i64));
-    FD_DEV_MAJOR = "fd.dev.major": Int, "Class of the device."
+    FD_DEV_MAJOR = "fd.dev.major": Int { falco: Some(FalcoType::Int32) }, "Class of the device."
         => value |v| Some(Value::Int((v.descriptor()?.device >> 8 & 0xfff) as i64));
-    FD_DEV_MINOR = "fd.dev.minor": Int, "Number of the device in its class."
+    FD_DEV_MINOR = "fd.dev.minor": Int { falco: Some(FalcoType::Int32) }, "Number of the device in its class."
         => value |v| {
             let device = v.descriptor()?.device;
             Some(Value::Int((device & 0xff | device >> 12 & 0xf_ff00) as i64))

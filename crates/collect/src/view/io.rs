@@ -1,7 +1,7 @@
 //! Fields of what is read and written.
 
 use sysflow_event::raw::{Category, RawValue};
-use sysflow_field::Value;
+use sysflow_field::{FalcoType, Value};
 
 use super::EventView;
 use crate::state::descriptor::Kind;
@@ -12,23 +12,23 @@ event_fields! {
             RawValue::Bytes(data) if v.moves_data() => Some(Value::Text(data)),
             _ => None,
         };
-    EVT_BUFLEN = "evt.buflen": Int, "How many bytes were read or written."
+    EVT_BUFLEN = "evt.buflen": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were read or written."
         => value |v| v.length();
-    EVT_BUFLEN_IN = "evt.buflen.in": Int, "How many bytes were read."
+    EVT_BUFLEN_IN = "evt.buflen.in": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were read."
         => value |v| v.length().filter(|_| v.arguments.class().reads);
-    EVT_BUFLEN_OUT = "evt.buflen.out": Int, "How many bytes were written."
+    EVT_BUFLEN_OUT = "evt.buflen.out": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were written."
         => value |v| v.length().filter(|_| v.arguments.class().writes);
-    EVT_BUFLEN_FILE = "evt.buflen.file": Int, "How many bytes were read from or written to a file."
+    EVT_BUFLEN_FILE = "evt.buflen.file": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were read from or written to a file."
         => value |v| v.length().filter(|_| v.is_on_file());
-    EVT_BUFLEN_FILE_IN = "evt.buflen.file.in": Int, "How many bytes were read from a file."
+    EVT_BUFLEN_FILE_IN = "evt.buflen.file.in": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were read from a file."
         => value |v| v.length().filter(|_| v.is_on_file() && v.arguments.class().reads);
-    EVT_BUFLEN_FILE_OUT = "evt.buflen.file.out": Int, "How many bytes were written to a file."
+    EVT_BUFLEN_FILE_OUT = "evt.buflen.file.out": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were written to a file."
         => value |v| v.length().filter(|_| v.is_on_file() && v.arguments.class().writes);
-    EVT_BUFLEN_NET = "evt.buflen.net": Int, "How many bytes were received or sent on an IP socket."
+    EVT_BUFLEN_NET = "evt.buflen.net": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were received or sent on an IP socket."
         => value |v| v.length().filter(|_| v.is_on_network());
-    EVT_BUFLEN_NET_IN = "evt.buflen.net.in": Int, "How many bytes were received on an IP socket."
+    EVT_BUFLEN_NET_IN = "evt.buflen.net.in": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were received on an IP socket."
         => value |v| v.length().filter(|_| v.is_on_network() && v.arguments.class().reads);
-    EVT_BUFLEN_NET_OUT = "evt.buflen.net.out": Int, "How many bytes were sent on an IP socket."
+    EVT_BUFLEN_NET_OUT = "evt.buflen.net.out": Int { falco: Some(FalcoType::Uint64) }, "How many bytes were sent on an IP socket."
         => value |v| v.length().filter(|_| v.is_on_network() && v.arguments.class().writes);
     EVT_IO_DIR = "evt.io_dir": Text { domain: &["read", "write"] }, "Whether data are read or written."
         => value |v| {

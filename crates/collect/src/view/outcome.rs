@@ -1,7 +1,7 @@
 //! Fields of what a call returned, and of what is counted.
 
 use sysflow_event::raw::{Category, RawValue};
-use sysflow_field::Value;
+use sysflow_field::{FalcoType, Value};
 
 use super::EventView;
 use super::render::{error_of, number};
@@ -22,24 +22,24 @@ event_fields! {
         => value |v| v.result().map(Value::Int);
     EVT_FAILED = "evt.failed": Bool, "Whether the call failed."
         => value |v| v.result().map(|result| Value::Bool(result < 0));
-    EVT_COUNT_ERROR = "evt.count.error": Int, "1 for a failed call, 0 for one that did not fail."
+    EVT_COUNT_ERROR = "evt.count.error": Int { falco: Some(FalcoType::Uint32) }, "1 for a failed call, 0 for one that did not fail."
         => value |v| v.errors();
-    EVT_COUNT_ERROR_FILE = "evt.count.error.file": Int, "The same, of calls on files and directories only."
+    EVT_COUNT_ERROR_FILE = "evt.count.error.file": Int { falco: Some(FalcoType::Uint32) }, "The same, of calls on files and directories only."
         => value |v| v.errors().filter(|_| v.subject() == Subject::File);
-    EVT_COUNT_ERROR_NET = "evt.count.error.net": Int, "The same, of calls on sockets only."
+    EVT_COUNT_ERROR_NET = "evt.count.error.net": Int { falco: Some(FalcoType::Uint32) }, "The same, of calls on sockets only."
         => value |v| v.errors().filter(|_| v.subject() == Subject::Network);
-    EVT_COUNT_ERROR_MEMORY = "evt.count.error.memory": Int, "The same, of calls about memory only."
+    EVT_COUNT_ERROR_MEMORY = "evt.count.error.memory": Int { falco: Some(FalcoType::Uint32) }, "The same, of calls about memory only."
         => value |v| v.errors().filter(|_| v.arguments.class().category == Category::Memory);
-    EVT_COUNT_ERROR_OTHER = "evt.count.error.other": Int, "The same, of all other calls."
+    EVT_COUNT_ERROR_OTHER = "evt.count.error.other": Int { falco: Some(FalcoType::Uint32) }, "The same, of all other calls."
         => value |v| v.errors().filter(|_| v.subject() == Subject::Other);
-    EVT_COUNT_EXIT = "evt.count.exit": Int, "1 for the end of a system call."
+    EVT_COUNT_EXIT = "evt.count.exit": Int { falco: Some(FalcoType::Uint32) }, "1 for the end of a system call."
         => value |v| v.is_call().then_some(Value::Int(1));
-    EVT_COUNT_PROCINFO = "evt.count.procinfo": Int, "1 for a notice about a process that runs, else 0."
+    EVT_COUNT_PROCINFO = "evt.count.procinfo": Int { falco: Some(FalcoType::Uint32) }, "1 for a notice about a process that runs, else 0."
         => value |v| {
             let is_main = v.thread.is_some_and(crate::state::thread::Thread::is_main);
             Some(Value::Int(i64::from(v.event.name == "procinfo" && is_main)))
         };
-    EVT_COUNT_THREADINFO = "evt.count.threadinfo": Int, "1 for a notice about a thread that runs, else 0."
+    EVT_COUNT_THREADINFO = "evt.count.threadinfo": Int { falco: Some(FalcoType::Uint32) }, "1 for a notice about a thread that runs, else 0."
         => value |v| Some(Value::Int(i64::from(v.event.name == "procinfo")));
 }
 

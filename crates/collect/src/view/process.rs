@@ -2,7 +2,7 @@
 
 use sysflow_event::flags::executable;
 use sysflow_event::snapshot::Usage;
-use sysflow_field::{Arg, Argument, Fraction, Shown, Value};
+use sysflow_field::{Arg, Argument, FalcoType, Fraction, Shown, Value};
 
 use super::EventView;
 use super::fd::{words, write_name};
@@ -32,9 +32,9 @@ event_fields! {
         => text |v, out| { write_command(&v.main()?.comm, v.main()?, false, out); Some(()) };
     PROC_EXELINE = "proc.exeline": Text, "argv[0] and arguments."
         => text |v, out| { write_command(&v.main()?.exe, v.main()?, true, out); Some(()) };
-    PROC_CMDNARGS = "proc.cmdnargs": Int, "Number of arguments behind argv[0]."
+    PROC_CMDNARGS = "proc.cmdnargs": Int { falco: Some(FalcoType::Uint64) }, "Number of arguments behind argv[0]."
         => value |v| Some(Value::Int(split(arguments(v.main()?), false).count() as i64));
-    PROC_CMDLENARGS = "proc.cmdlenargs": Int, "Length of these arguments together."
+    PROC_CMDLENARGS = "proc.cmdlenargs": Int { falco: Some(FalcoType::Uint64) }, "Length of these arguments together."
         => value |v| Some(Value::Int(split(arguments(v.main()?), false).map(<[u8]>::len).sum::<usize>() as i64));
     PROC_ENV = "proc.env": Text { argument: Argument::OptionalKey },
         "Environment, joined with blanks; with a name the value of that variable."
@@ -54,18 +54,18 @@ event_fields! {
         => value |v| Some(Value::Int(v.thread?.pid));
     PROC_VPID = "proc.vpid": Int, "Process id inside its namespace, if that is known."
         => value |v| Some(Value::Int(v.thread?.namespace_pid)).filter(|pid| *pid != Value::Int(-1));
-    PROC_TTY = "proc.tty": Int, "Number of the terminal, 0 without one."
+    PROC_TTY = "proc.tty": Int { falco: Some(FalcoType::Uint32) }, "Number of the terminal, 0 without one."
         => value |v| Some(Value::Int(i64::from(v.main()?.terminal)));
-    PROC_PID_TS = "proc.pid.ts": Time, "Start of the thread, ns since the epoch, if it was seen."
+    PROC_PID_TS = "proc.pid.ts": Time { falco: Some(FalcoType::Duration) }, "Start of the thread, ns since the epoch, if it was seen."
         => value |v| Some(Value::Int(v.thread.filter(|thread| thread.created != 0)?.created as i64));
     PROC_DURATION = "proc.duration": Duration, "Age of the thread at the event, ns."
         => value |v| {
             let created = v.thread.filter(|thread| thread.created != 0)?.created;
             Some(Value::Int((v.event.ts as i64).saturating_sub(created as i64)))
         };
-    PROC_PIDNS_START = "proc.pidns_init_start_ts": Time, "Start of the first process of the namespace, if known."
+    PROC_PIDNS_START = "proc.pidns_init_start_ts": Time { falco: Some(FalcoType::Uint64) }, "Start of the first process of the namespace, if known."
         => value |v| v.usage().namespace_start.map(|start| Value::Int(start as i64));
-    PROC_FDOPENCOUNT = "proc.fdopencount": Int, "Number of open descriptors."
+    PROC_FDOPENCOUNT = "proc.fdopencount": Int { falco: Some(FalcoType::Uint64) }, "Number of open descriptors."
         => value |v| Some(Value::Int(v.threads.descriptors(v.thread?.tid)?.len() as i64));
     PROC_FDLIMIT = "proc.fdlimit": Int, "Number of descriptors that it may have; -1 when unknown."
         => value |v| { v.thread?; Some(Value::Int(v.usage().descriptor_limit.unwrap_or(-1))) };
@@ -79,18 +79,18 @@ event_fields! {
             };
             Some(Value::Fraction(Fraction(usage)))
         };
-    PROC_NTHREADS = "proc.nthreads": Int, "Number of threads that are alive."
+    PROC_NTHREADS = "proc.nthreads": Int { falco: Some(FalcoType::Uint64) }, "Number of threads that are alive."
         => value |v| Some(Value::Int(v.groups.get(&v.thread?.pid).map_or(0, |group| group.alive) as i64));
-    PROC_NCHILDS = "proc.nchilds": Int, "Number of threads that are alive besides the main one."
+    PROC_NCHILDS = "proc.nchilds": Int { falco: Some(FalcoType::Uint64) }, "Number of threads that are alive besides the main one."
         => value |v| {
             let alive = v.groups.get(&v.thread?.pid).map_or(0, |group| group.alive);
             Some(Value::Int(alive.saturating_sub(1) as i64))
         };
-    PROC_VMSIZE = "proc.vmsize": Int, "Virtual memory of the process, KiB."
+    PROC_VMSIZE = "proc.vmsize": Int { falco: Some(FalcoType::Uint64) }, "Virtual memory of the process, KiB."
         => value |v| { v.thread?; Some(Value::Int(v.usage().memory_virtual.unwrap_or_default() as i64)) };
-    PROC_VMRSS = "proc.vmrss": Int, "Memory of the process in use, KiB."
+    PROC_VMRSS = "proc.vmrss": Int { falco: Some(FalcoType::Uint64) }, "Memory of the process in use, KiB."
         => value |v| { v.thread?; Some(Value::Int(v.usage().memory_resident.unwrap_or_default() as i64)) };
-    PROC_VMSWAP = "proc.vmswap": Int, "Memory swapped out, KiB."
+    PROC_VMSWAP = "proc.vmswap": Int { falco: Some(FalcoType::Uint64) }, "Memory swapped out, KiB."
         => value |v| { v.thread?; Some(Value::Int(v.usage().memory_swapped.unwrap_or_default() as i64)) };
     PROC_IS_WRITABLE = "proc.is_exe_writable": Bool, "Whether its user may write to the executable."
         => value |v| Some(Value::Bool(v.main()?.exe_flags & executable::WRITABLE != 0));
@@ -106,10 +106,10 @@ event_fields! {
         => value |v| Some(Value::Int(v.main().filter(|main| main.exe_changed != 0)?.exe_changed as i64));
     PROC_EXE_MTIME = "proc.exe_ino.mtime": Time, "Change of the executable, ns since the epoch, if known."
         => value |v| Some(Value::Int(v.main().filter(|main| main.exe_modified != 0)?.exe_modified as i64));
-    PROC_EXE_AGE = "proc.exe_ino.ctime_duration_proc_start": Duration,
+    PROC_EXE_AGE = "proc.exe_ino.ctime_duration_proc_start": Duration { falco: Some(FalcoType::Time) },
         "Time from the status change of the executable to the start of the process, ns, if both are known."
         => value |v| v.since_change(Some(v.main()?.created));
-    PROC_EXE_AGE_PIDNS = "proc.exe_ino.ctime_duration_pidns_start": Duration,
+    PROC_EXE_AGE_PIDNS = "proc.exe_ino.ctime_duration_pidns_start": Duration { falco: Some(FalcoType::Time) },
         "Time from the status change of the executable to the start of the namespace, ns, if both are known."
         => value |v| v.since_change(v.usage().namespace_start);
     PROC_STDIN_NAME = "proc.stdin.name": Text, "Name of descriptor 0."

@@ -1,6 +1,6 @@
 //! Fields of the thread.
 
-use sysflow_field::{Arg, Argument, Value};
+use sysflow_field::{Arg, Argument, FalcoType, Value};
 
 use super::EventView;
 use crate::text::split;
@@ -21,17 +21,17 @@ event_fields! {
             Value::Int(v.event.tid).with_text(|tid| out.extend_from_slice(tid));
             Some(())
         };
-    THREAD_VMSIZE = "thread.vmsize": Int, "Virtual memory of the process, KiB; 0 for other threads than the main one."
+    THREAD_VMSIZE = "thread.vmsize": Int { falco: Some(FalcoType::Uint64) }, "Virtual memory of the process, KiB; 0 for other threads than the main one."
         => value |v| v.memory(v.usage().memory_virtual, 1);
-    THREAD_VMRSS = "thread.vmrss": Int, "Memory of the process in use, KiB; 0 for other threads than the main one."
+    THREAD_VMRSS = "thread.vmrss": Int { falco: Some(FalcoType::Uint64) }, "Memory of the process in use, KiB; 0 for other threads than the main one."
         => value |v| v.memory(v.usage().memory_resident, 1);
-    THREAD_VMSIZE_B = "thread.vmsize.b": Int, "Virtual memory of the process, bytes; 0 for other threads than the main one."
+    THREAD_VMSIZE_B = "thread.vmsize.b": Int { falco: Some(FalcoType::Uint64) }, "Virtual memory of the process, bytes; 0 for other threads than the main one."
         => value |v| v.memory(v.usage().memory_virtual, KIB);
-    THREAD_VMRSS_B = "thread.vmrss.b": Int, "Memory of the process in use, bytes; 0 for other threads than the main one."
+    THREAD_VMRSS_B = "thread.vmrss.b": Int { falco: Some(FalcoType::Uint64) }, "Memory of the process in use, bytes; 0 for other threads than the main one."
         => value |v| v.memory(v.usage().memory_resident, KIB);
-    THREAD_PFMAJOR = "thread.pfmajor": Int, "Page faults that needed the disk."
+    THREAD_PFMAJOR = "thread.pfmajor": Int { falco: Some(FalcoType::Uint64) }, "Page faults that needed the disk."
         => value |v| { v.thread?; Some(Value::Int(v.usage().faults_major.unwrap_or_default() as i64)) };
-    THREAD_PFMINOR = "thread.pfminor": Int, "Page faults that did not."
+    THREAD_PFMINOR = "thread.pfminor": Int { falco: Some(FalcoType::Uint64) }, "Page faults that did not."
         => value |v| { v.thread?; Some(Value::Int(v.usage().faults_minor.unwrap_or_default() as i64)) };
     THREAD_CGROUPS = "thread.cgroups": Text, "Control groups, joined with blanks."
         => text |v, out| { write_cgroups(&v.details()?.cgroups, out); Some(()) };

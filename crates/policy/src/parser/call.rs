@@ -1,7 +1,10 @@
 //! Transformers: functions of values, such as `tolower(proc.name)`.
 
 use super::Parser;
+use crate::Dialect;
 use crate::ast::{Call, Operand, OperandKind, Transformer};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::falco::FalcoCode;
 use crate::lexer::{Expect, Token, TokenKind};
 use crate::source::MappedText;
 
@@ -41,6 +44,7 @@ impl Parser<'_, '_> {
             });
             return Called::No;
         }
+        self.about_blank(first, &open);
         if level >= MAX_CALLS {
             let message = format!("transformers may nest {MAX_CALLS} deep, not more");
             self.error(first, message).finish();
@@ -79,6 +83,19 @@ impl Parser<'_, '_> {
                 index,
             })),
         })
+    }
+
+    /// Points out blanks between a word and its parenthesis.
+    pub(super) fn about_blank(&mut self, word: &Token, open: &Token) {
+        if open.start == word.end || self.dialect != Dialect::Falco {
+            return;
+        }
+        let message = format!(
+            "Falco takes no blanks between `{}` and its parenthesis",
+            self.lexer.letters(word)
+        );
+        let hint = Diagnostic::hint(Code::Falco, self.lexer.span(word), message);
+        self.problems.push(hint.falco(FalcoCode::CompileCondition));
     }
 
     /// What stands in parentheses, and the closing one.
@@ -137,7 +154,7 @@ pub(crate) fn leading_call(text: &str) -> Option<(Operand, usize)> {
     let end = call_length(text)?;
     let mapped = MappedText::verbatim(&text[..end], 0, 0);
     let mut problems = Vec::new();
-    let mut parser = Parser::new(&mapped, crate::Dialect::Falco, &mut problems);
+    let mut parser = Parser::new(&mapped, Dialect::Falco, &mut problems);
     let first = parser.lexer.peek(Expect::Term);
     let Called::Call(operand) = parser.call(&first) else {
         return None;

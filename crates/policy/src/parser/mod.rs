@@ -146,7 +146,11 @@ impl<'t, 'p> Parser<'t, 'p> {
                 self.parentheses -= 1;
                 inner
             }
-            TokenKind::Word if self.lexer.letters(&token) == "not" => {
+            TokenKind::Word
+                if self.lexer.letters(&token) == "not"
+                    // Without anything behind it, it can only be a name to Falco.
+                    && !(self.dialect == Dialect::Falco && self.is_last(&token)) =>
+            {
                 self.nested(&token, |parser| {
                     parser.lexer.advance(&token);
                     Expression::Not(Box::new(parser.expression(NOT)))
@@ -221,7 +225,9 @@ impl<'t, 'p> Parser<'t, 'p> {
 
     /// A check, or a bare name.
     fn check(&mut self, first: &Token) -> Expression {
-        if let Some(word) = self.keyword(first) {
+        if let Some(word) = self.keyword(first)
+            && !self.is_named(first)
+        {
             let message = format!("`{word}` stands where a check is expected");
             let report = self.error(first, message);
             if matches!(word, "and" | "or") {
@@ -259,14 +265,10 @@ impl<'t, 'p> Parser<'t, 'p> {
         if let Some(operator) = operator {
             self.lexer.advance(&next);
             let operator_span = self.lexer.span(&next);
+            self.about_quote(&next);
             return self.right_side(left, operator, operator_span);
         }
-        let ends = match next.kind {
-            TokenKind::Close | TokenKind::End => true,
-            TokenKind::Word => matches!(letters, "and" | "or"),
-            _ => false,
-        };
-        if ends && left.kind == OperandKind::Word {
+        if self.is_end(&next) && left.kind == OperandKind::Word {
             return Expression::Name(left);
         }
         if next.kind == TokenKind::Open && !is_call && left.kind == OperandKind::Word {
@@ -276,6 +278,21 @@ impl<'t, 'p> Parser<'t, 'p> {
         }
         self.missing_operator(&left, &next);
         Expression::Broken
+    }
+
+    /// Points out a quote right behind an operator that is a word.
+    fn about_quote(&mut self, operator: &Token) {
+        if operator.kind != TokenKind::Word || self.dialect != Dialect::Falco {
+            return;
+        }
+        let next = self.lexer.peek(Expect::Value);
+        let is_quote = matches!(next.kind, TokenKind::Quoted(_)) && next.start == operator.end;
+        if is_quote {
+            let message = "Falco wants a blank between an operator and a quote";
+            let span = self.lexer.span(operator);
+            let hint = Diagnostic::hint(Code::Falco, span, message);
+            self.problems.push(hint.falco(FalcoCode::CompileCondition));
+        }
     }
 
     fn not_a_transformer(&mut self, word: &Operand) {
@@ -350,6 +367,35 @@ impl<'t, 'p> Parser<'t, 'p> {
             kind,
             text,
             span: self.lexer.span(token),
+        }
+    }
+
+    /// Whether a keyword is the name of a macro, as it is to Falco where nothing but the end of a check follows.
+    fn is_named(&mut self, keyword: &Token) -> bool {
+        if self.dialect != Dialect::Falco {
+            return false;
+        }
+        self.lexer.advance(keyword);
+        let next = self.lexer.peek(Expect::Term);
+        let is_named = self.is_end(&next);
+        self.go_back(keyword.start);
+        is_named
+    }
+
+    /// Whether nothing stands behind a word.
+    fn is_last(&mut self, word: &Token) -> bool {
+        self.lexer.advance(word);
+        let next = self.lexer.peek(Expect::Term);
+        self.go_back(word.start);
+        next.kind == TokenKind::End
+    }
+
+    /// Whether a check ends before a token.
+    fn is_end(&self, next: &Token) -> bool {
+        match next.kind {
+            TokenKind::Close | TokenKind::End => true,
+            TokenKind::Word => matches!(self.lexer.letters(next), "and" | "or"),
+            _ => false,
         }
     }
 
@@ -432,6 +478,11 @@ impl<'t, 'p> Parser<'t, 'p> {
 }
 
 const UNCLOSED: &str = "this parenthesis is never closed";
+
+/// Whether a word means something in the language itself.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    matches!(word, "and" | "or" | "not") || is_operator_word(word)
+}
 
 fn is_operator_word(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_alphabetic()) && Operator::parse(word).is_some()

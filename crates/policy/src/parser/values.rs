@@ -84,7 +84,12 @@ impl Parser<'_, '_> {
             _ => {}
         }
         match token.kind {
-            TokenKind::Word if matches!(letters, "and" | "or") => {}
+            TokenKind::Word if matches!(letters, "and" | "or") && !self.ends_check(&token) => {}
+            TokenKind::Word if operator.orders() && self.dialect == Dialect::Falco => {
+                let number = self.number_before_connective(&token);
+                self.lexer.advance(&number);
+                return Some(self.operand(&number));
+            }
             TokenKind::Word | TokenKind::Quoted(_) => {
                 self.lexer.advance(&token);
                 return Some(self.operand(&token));
@@ -109,6 +114,32 @@ impl Parser<'_, '_> {
         None
     }
 
+    /// Whether a check may end behind a keyword, so that to Falco it is the value of the check.
+    fn ends_check(&mut self, keyword: &Token) -> bool {
+        if self.dialect != Dialect::Falco {
+            return false;
+        }
+        self.lexer.advance(keyword);
+        let next = self.lexer.peek(Expect::Term);
+        let ends = self.is_end(&next);
+        self.go_back(keyword.start);
+        ends
+    }
+
+    /// The number that a word starts with, if `and` or `or` follows at once: Falco needs no blank there.
+    fn number_before_connective(&self, word: &Token) -> Token {
+        let letters = self.lexer.letters(word);
+        let length = number_length(letters);
+        let end = match &letters[length..] {
+            "and" | "or" if length > 0 => word.start + length,
+            _ => word.end,
+        };
+        Token {
+            end,
+            ..word.clone()
+        }
+    }
+
     /// `val(FIELD)`.
     fn field_value(&mut self, val: &Token) -> Option<Operand> {
         let before = val.start;
@@ -121,6 +152,7 @@ impl Parser<'_, '_> {
                 self.lexer.advance(&field);
                 let close = self.lexer.peek(Expect::Term);
                 if close.kind == TokenKind::Close {
+                    self.about_blank(val, &open);
                     self.lexer.advance(&close);
                     let mut operand = self.operand(&field);
                     operand.kind = OperandKind::FieldValue;
@@ -133,7 +165,7 @@ impl Parser<'_, '_> {
         None
     }
 
-    fn go_back(&mut self, to: usize) {
+    pub(super) fn go_back(&mut self, to: usize) {
         self.lexer.advance(&Token {
             kind: TokenKind::Word,
             start: to,
@@ -272,16 +304,39 @@ fn is_number(operand: &Operand) -> bool {
     match operand.kind {
         OperandKind::Quoted | OperandKind::Tuple(_) => false,
         OperandKind::FieldValue | OperandKind::Call(_) => true,
-        OperandKind::Word => {
-            let text = operand.text.trim_start_matches(['+', '-']);
-            let hexadecimal = text.strip_prefix("0x");
-            let starts_well = text.starts_with(|first: char| first.is_ascii_digit());
-            starts_well && text.parse::<f64>().is_ok()
-                || hexadecimal.is_some_and(|digits| {
-                    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-                })
+        OperandKind::Word => number_length(&operand.text) == operand.text.len(),
+    }
+}
+
+/// The length of the number that a text starts with, as Falco writes numbers: an exponent has a sign.
+fn number_length(text: &str) -> usize {
+    let digits = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len()
+    };
+    if let Some(rest) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        let length = rest.find(|c: char| !c.is_ascii_hexdigit());
+        match length.unwrap_or(rest.len()) {
+            0 => {}
+            length => return 2 + length,
         }
     }
+    let sign = usize::from(text.starts_with(['+', '-']));
+    let whole = digits(sign);
+    if whole == 0 {
+        return 0;
+    }
+    let mut end = sign + whole;
+    if text[end..].starts_with('.') {
+        end += 1 + digits(end + 1);
+    }
+    if text[end..].starts_with(['e', 'E']) && text[end + 1..].starts_with(['+', '-']) {
+        match digits(end + 2) {
+            0 => {}
+            length => end += 2 + length,
+        }
+    }
+    end
 }
 
 /// Whether a text has the form of a name of a macro.
