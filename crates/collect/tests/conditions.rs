@@ -49,6 +49,10 @@ const COUNTS: &[(&str, &str, u64)] = &[
         "evt.type = accept4 and fd.types intersects (file)",
         1,
     ),
+    // Numbers without a sign: one below zero is a large one.
+    ("files-files", "evt.type = open and user.uid = -1", 14),
+    ("files-files", "evt.type = open and proc.vmswap > -1", 0),
+    ("files-files", "evt.type = open and evt.num < -1", 14),
     // Where nothing works on a descriptor there is no list, which is not a list without values.
     ("nginx-nginx", "evt.type = brk and len(fd.types) = 0", 0),
 ];

@@ -123,6 +123,9 @@ impl Compiler {
             |word| match ty {
                 Type::Bool => literal::boolean(word, dialect).map(i64::from),
                 Type::Port if dialect == Dialect::Falco => literal::falco_port(word),
+                Type::Int if dialect == Dialect::Falco => {
+                    literal::falco_integer(word, left.field.falco_type(), false)
+                }
                 _ => literal::integer(word, ty),
             },
             scope,
@@ -173,6 +176,9 @@ impl Compiler {
                     |word| match (ty, literal::boolean(word, dialect)) {
                         (Type::Bool, Ok(value)) => Ok(i64::from(value)),
                         (Type::Port, _) if dialect == Dialect::Falco => literal::falco_port(word),
+                        (Type::Int, _) if dialect == Dialect::Falco => {
+                            literal::falco_integer(word, field.falco_type(), true)
+                        }
                         _ => literal::integer(word, ty),
                     },
                     scope,

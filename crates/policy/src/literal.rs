@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sysflow_field::{Fraction, Type};
+use sysflow_field::{FalcoType, Fraction, Type};
 
 use crate::Dialect;
 
@@ -106,6 +106,18 @@ pub(crate) fn falco_port(word: &str) -> Result<i64, String> {
         Ok(number) if number >= 0 => Ok(i64::from(number as u16)),
         _ => integer(word, Type::Port),
     }
+}
+
+/// The number that a word means to an integer field of Falco. To one without a sign a number below zero is a
+/// large one, and one of 32 bits takes the lowest 32 bits. Ours have 64 bits and a sign: of an `order` with more
+/// than that only on which side all values are is left.
+pub(crate) fn falco_integer(word: &str, ty: FalcoType, order: bool) -> Result<i64, String> {
+    let number = integer(word, Type::Int)?;
+    Ok(match ty {
+        FalcoType::Uint32 => i64::from(number as u32),
+        FalcoType::Uint64 if order && number < 0 => i64::MAX,
+        _ => number,
+    })
 }
 
 /// The number that a word means to a field of fractions.
@@ -245,6 +257,17 @@ mod tests {
         assert_eq!(integer("UDP", Type::Proto), Ok(17));
         assert_eq!(falco_port("70000"), Ok(4464));
         assert!(falco_port("99999999999").is_err() && falco_port("-1").is_err());
+        let unsigned = |word, order| falco_integer(word, FalcoType::Uint64, order);
+        assert_eq!(
+            (unsigned("-1", false), unsigned("-1", true)),
+            (Ok(-1), Ok(i64::MAX))
+        );
+        assert_eq!(
+            falco_integer("-1", FalcoType::Uint32, true),
+            Ok(4_294_967_295)
+        );
+        assert_eq!(falco_integer("4294967296", FalcoType::Uint32, false), Ok(0));
+        assert_eq!(falco_integer("-1", FalcoType::Int64, true), Ok(-1));
         assert_eq!(integer("100ms", Type::Duration), Ok(100_000_000));
         assert_eq!(integer("7", Type::Duration), Ok(7));
         assert_eq!(fraction("-0"), Ok(Fraction(0.0)));
