@@ -293,7 +293,7 @@ pub(crate) fn find_tests(path: &Path) -> Result<Vec<PathBuf>, PolicyError> {
 /// How to load rules, with another mapping of the names of Sigma rules than the built-in one.
 pub fn with_sigma_mapping(path: Option<&Path>) -> Result<LoadOptions, PolicyError> {
     Ok(LoadOptions {
-        sigma_mapping: path.map(read_file).transpose()?,
+        sigma_mapping: path.map(read_mapping).transpose()?,
         ..LoadOptions::default()
     })
 }
@@ -306,22 +306,25 @@ pub fn load(
     Ok(RecordRules::load(read_files(paths)?, options))
 }
 
+fn read_mapping(path: &Path) -> Result<SourceFile, PolicyError> {
+    let text = fs::read_to_string(path).map_err(|source| PolicyError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(SourceFile {
+        name: path.display().to_string(),
+        text,
+    })
+}
+
+/// Reads a file of rules, whose faults are reported when it is loaded.
 fn read_file(path: &Path) -> Result<SourceFile, PolicyError> {
     let failed = |source| PolicyError::Read {
         path: path.to_owned(),
         source,
     };
     let bytes = fs::read(path).map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        failed(io::Error::new(
-            io::ErrorKind::InvalidData,
-            error.utf8_error(),
-        ))
-    })?;
-    Ok(SourceFile {
-        name: path.display().to_string(),
-        text,
-    })
+    Ok(SourceFile::from_bytes(path.display().to_string(), bytes))
 }
 
 fn find_in_directory(

@@ -431,10 +431,12 @@ pub struct Diagnostics {
     list: Vec<Diagnostic>,
     hints: Vec<Diagnostic>,
     sources: Sources,
+    /// How many of the files are rule files: these come first.
+    rule_files: usize,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(mut list: Vec<Diagnostic>, sources: Sources) -> Self {
+    pub(crate) fn new(mut list: Vec<Diagnostic>, sources: Sources, rule_files: usize) -> Self {
         for (number, diagnostic) in list.iter_mut().enumerate() {
             diagnostic.number = number;
         }
@@ -446,6 +448,7 @@ impl Diagnostics {
             list,
             hints,
             sources,
+            rule_files,
         }
     }
 
@@ -462,6 +465,7 @@ impl Diagnostics {
             list: self.hints.clone(),
             hints: Vec::new(),
             sources: self.sources.clone(),
+            rule_files: self.rule_files,
         }
     }
 
@@ -470,8 +474,9 @@ impl Diagnostics {
         self.list.iter().chain(&self.hints)
     }
 
-    pub(crate) fn files(&self) -> &[SourceFile] {
-        self.sources.files()
+    pub(crate) fn rule_files(&self) -> &[SourceFile] {
+        let files = self.sources.files();
+        &files[..self.rule_files.min(files.len())]
     }
 
     /// The lines that a span lies on.
@@ -494,6 +499,7 @@ impl Diagnostics {
             list: errors.cloned().collect(),
             hints: Vec::new(),
             sources: self.sources.clone(),
+            rule_files: self.rule_files,
         }
     }
 

@@ -165,7 +165,8 @@ impl Diagnostics {
     }
 
     /// The same as Falco prints it when it validates files: an object for each file, with `name`,
-    /// `successful`, `errors` and `warnings`; each of these with `context`, `code`, `codedesc` and `message`.
+    /// `successful`, `schema_valid`, `schema_warnings`, `errors` and `warnings`; each of the latter two with
+    /// `context`, `code`, `codedesc` and `message`.
     pub fn falco_json(&self) -> serde_json::Value {
         let result = self.falco_result();
         let object = |(code, diagnostic): &(FalcoCode, Diagnostic)| {
@@ -188,7 +189,7 @@ impl Diagnostics {
                 "message": diagnostic.message,
             })
         };
-        let files = self.files().iter().enumerate().map(|(number, file)| {
+        let files = self.rule_files().iter().enumerate().map(|(number, file)| {
             let here = |(_, diagnostic): &&(FalcoCode, Diagnostic)| {
                 diagnostic.span().file as usize == number
             };
@@ -197,6 +198,9 @@ impl Diagnostics {
             json!({
                 "name": file.name,
                 "successful": errors.is_empty(),
+                // Files are not held against a schema here.
+                "schema_valid": "none",
+                "schema_warnings": [],
                 "errors": errors,
                 "warnings": warnings,
             })

@@ -20,7 +20,7 @@ use crate::ruleset::{
     Capture, Counts, ExtraField, FailedRule, LoadOptions, Rule, RuleSet, Selection, Selector,
 };
 use crate::sigma::{self, Correlation};
-use crate::source::{MappedText, SourceFile, Sources, Span};
+use crate::source::{MappedText, NOT_UTF8, SourceFile, Sources, Span};
 use crate::stateful::{self, Draft, Numbered, Plans, StepSource};
 use crate::template::Template;
 use crate::{alerts, analysis, pattern};
@@ -52,6 +52,12 @@ pub(crate) fn load<V: View>(
             );
             let start = Span::new(number, 0, 0);
             problems.push(Diagnostic::error(Code::TooLarge, start, message));
+            continue;
+        }
+        if let Some(at) = file.text.find(NOT_UTF8) {
+            let span = Span::new(number, at, at + NOT_UTF8.len_utf8());
+            let message = "this is not UTF-8, so nothing of the file is read";
+            problems.push(Diagnostic::error(Code::Yaml, span, message));
             continue;
         }
         let dialect = options
@@ -208,15 +214,20 @@ fn compile<V: View>(
         options,
         &sources,
     )
-    .with(problems, sources)
+    .with(problems, sources, rule_files)
 }
 
 /// A rule set whose problems are still apart.
 struct Finished<V: View>(RuleSet<V>);
 
 impl<V: View> Finished<V> {
-    fn with(self, problems: Vec<Diagnostic>, sources: Sources) -> (RuleSet<V>, Diagnostics) {
-        (self.0, Diagnostics::new(problems, sources))
+    fn with(
+        self,
+        problems: Vec<Diagnostic>,
+        sources: Sources,
+        rule_files: usize,
+    ) -> (RuleSet<V>, Diagnostics) {
+        (self.0, Diagnostics::new(problems, sources, rule_files))
     }
 }
 

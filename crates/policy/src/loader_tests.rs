@@ -37,6 +37,22 @@ fn matches(set: &RuleSet<Toy>, toy: &Toy) -> Vec<String> {
 }
 
 #[test]
+fn a_file_that_is_not_utf8_leaves_the_others() {
+    let bad = SourceFile::from_bytes("bad.yaml".into(), b"- list: l\n  items: [\xff]\n".to_vec());
+    let good = SourceFile {
+        name: "good.yaml".into(),
+        text: "- rule: A\n  desc: d\n  condition: proc.pid = 1\n  output: o\n  priority: INFO\n"
+            .into(),
+    };
+    let (set, problems) = RuleSet::<Toy>::load(vec![bad, good], &LoadOptions::default());
+    assert_eq!(set.rules().len(), 1);
+    let problem = problems.iter().next().unwrap();
+    let (start, _) = problems.positions(problem.span());
+    assert_eq!((start.line, start.column), (2, 11));
+    assert_eq!(problem.falco, Some(crate::FalcoCode::YamlParse));
+}
+
+#[test]
 fn the_loose_dialect_takes_what_the_original_took() {
     let set = load(
         "# first

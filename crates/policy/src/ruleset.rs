@@ -389,7 +389,7 @@ impl<V: View> Condition<V> {
             skips_unknown: false,
         });
         let (builder, problems) = compiler.into_problems();
-        let problems = Diagnostics::new(problems, sources);
+        let problems = Diagnostics::new(problems, sources, 1);
         let Some(Compiled { node, trace }) = answer else {
             return Err(problems);
         };

@@ -11,6 +11,26 @@ pub struct SourceFile {
     pub text: String,
 }
 
+/// Stands for bytes that are not UTF-8: no text of a rule file holds it.
+pub(crate) const NOT_UTF8: char = '\u{ffff}';
+
+impl SourceFile {
+    /// A file with these bytes. Those that are not UTF-8 are reported when it is loaded.
+    pub fn from_bytes(name: String, bytes: Vec<u8>) -> Self {
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            let mut text = String::new();
+            for chunk in error.as_bytes().utf8_chunks() {
+                text.push_str(chunk.valid());
+                if !chunk.invalid().is_empty() {
+                    text.push(NOT_UTF8);
+                }
+            }
+            text
+        });
+        Self { name, text }
+    }
+}
+
 /// A piece of a [`SourceFile`], in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
@@ -131,39 +151,52 @@ impl MappedText {
     /// by walking both, as all that a reader does is leave out, fold and unescape.
     pub(crate) fn aligned(text: String, source: &str, file: u32, start: usize, end: usize) -> Self {
         let raw = &source[start..end];
+        let has_escapes = raw.starts_with('"');
         let mut steps: Vec<Step> = Vec::new();
-        let step = |at: usize, in_file: usize| Step {
+        let step = |at: usize, in_file: usize, length: Option<usize>| Step {
             at: at as u32,
             file,
             in_file: in_file as u32,
-            length: None,
+            length: length.map(|length| length as u32),
         };
         let mut raw_characters = raw.char_indices().peekable();
         let (mut expected, mut last_raw) = (usize::MAX, 0);
         for (offset, wanted) in text.char_indices() {
-            let found = loop {
+            let (found, length) = loop {
                 match raw_characters.peek().copied() {
-                    None => break last_raw,
+                    None => break (last_raw, None),
+                    Some((at, '\\'))
+                        if has_escapes && let Some(length) = escaped(&raw[at..], wanted) =>
+                    {
+                        while raw_characters
+                            .next_if(|(next, _)| *next < at + length)
+                            .is_some()
+                        {}
+                        break (at, Some(length));
+                    }
                     Some((at, given)) if given == wanted => {
                         raw_characters.next();
-                        break at;
+                        break (at, None);
                     }
-                    // Folded line breaks and escapes: nothing in the file is that character.
+                    // Folded line breaks: nothing in the file is that character.
                     Some((at, given)) if wanted.is_whitespace() && !given.is_whitespace() => {
-                        break at;
+                        break (at, None);
                     }
                     Some(_) => raw_characters.next(),
                 };
             };
             last_raw = found;
             let in_file = start + found;
-            if in_file != expected {
-                steps.push(step(offset, in_file));
+            if in_file != expected || length.is_some() {
+                steps.push(step(offset, in_file, length));
             }
-            expected = in_file + wanted.len_utf8();
+            expected = match length {
+                None => in_file + wanted.len_utf8(),
+                Some(_) => usize::MAX,
+            };
         }
         if steps.is_empty() {
-            steps.push(step(0, start));
+            steps.push(step(0, start, None));
         }
         Self {
             text,
@@ -300,6 +333,40 @@ impl MappedText {
     }
 }
 
+/// The length of the escape of YAML that a text starts with, if it stands for a character.
+fn escaped(text: &str, wanted: char) -> Option<usize> {
+    let mut letters = text.chars().skip(1);
+    let letter = letters.next()?;
+    let digits = match letter {
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        _ => 0,
+    };
+    let meant = match letter {
+        '0' => '\0',
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        't' | '\t' => '\t',
+        'n' => '\n',
+        'v' => '\u{b}',
+        'f' => '\u{c}',
+        'r' => '\r',
+        'e' => '\u{1b}',
+        ' ' | '"' | '/' | '\\' => letter,
+        'N' => '\u{85}',
+        '_' => '\u{a0}',
+        'L' => '\u{2028}',
+        'P' => '\u{2029}',
+        _ if digits > 0 => {
+            let number = u32::from_str_radix(text.get(2..2 + digits)?, 16).ok()?;
+            char::from_u32(number)?
+        }
+        _ => return None,
+    };
+    (meant == wanted).then_some(2 + digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,6 +399,20 @@ mod tests {
         };
         assert_eq!((letter(0), letter(2), letter(6)), ("a", "b", "c"));
         assert!(mapped.quoted);
+    }
+
+    #[test]
+    fn escapes_stand_where_they_are_written() {
+        let source = r#""\u00e9b\n\x41\"z""#;
+        let mapped = MappedText::aligned("éb\nA\"z".into(), source, 0, 0, source.len());
+        let letter = |at: usize, end: usize| {
+            let span = mapped.locate(at, end);
+            &source[span.start as usize..span.end as usize]
+        };
+        assert_eq!((letter(0, 2), letter(2, 3)), (r"\u00e9", "b"));
+        assert_eq!((letter(3, 4), letter(4, 5)), (r"\n", r"\x41"));
+        assert_eq!((letter(5, 6), letter(6, 7)), (r#"\""#, "z"));
+        assert_eq!(letter(2, 5), r"b\n\x41");
     }
 
     #[test]

@@ -380,7 +380,7 @@ pub fn check_mapping<V: View>(mapping: Option<SourceFile>) -> Diagnostics {
     let mut compiler = Compiler::new(catalogue, lists, macros, problems);
     mapping.check(&mut compiler);
     let (_, problems) = compiler.into_problems();
-    Diagnostics::new(problems, crate::source::Sources::new(vec![file]))
+    Diagnostics::new(problems, crate::source::Sources::new(vec![file]), 1)
 }
 
 /// The file of the built-in mapping for a source.
