@@ -488,9 +488,11 @@ impl Compiler {
         };
         let problem = Diagnostic::error(Code::UndefinedMacro, name.span, message);
         // What cannot be the name of a macro is no check at all to Falco.
-        let problem = match parser::is_name(text) {
-            true => problem,
-            false => problem.falco(FalcoCode::CompileCondition).step(Step::Parse),
+        let problem = if parser::is_name(text) {
+            problem
+        } else {
+            let problem = problem.falco(FalcoCode::CompileCondition);
+            problem.step(Step::Parse)
         };
         if self.names_list(text, scope) {
             return problem.help(format!(

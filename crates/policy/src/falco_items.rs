@@ -7,7 +7,7 @@ use crate::document::{Entry, Node};
 use crate::exceptions::RawException;
 use crate::falco::FalcoCode;
 use crate::items::{
-    Form, Item, ListItem, MacroItem, Mode, Plugin, RuleChange, RuleItem, RuleParts, first_line,
+    Form, Item, ListItem, MacroItem, Mode, RuleChange, RuleItem, RuleParts, first_line,
 };
 use crate::parser::is_name;
 use crate::priority::Priority;
@@ -485,84 +485,6 @@ impl Form<'_, '_> {
         let message = format!("Falco does not take a `{key}` in which nothing stands");
         let hint = Diagnostic::hint(Code::Falco, span, message).help("leave it out");
         self.problems.push(hint.falco(FalcoCode::YamlValidate));
-    }
-
-    pub(crate) fn engine(&mut self) -> Option<Item> {
-        self.required("required_engine_version").map(Item::Engine)
-    }
-
-    pub(crate) fn plugins(&mut self) -> Option<Item> {
-        let node = self.entry("required_plugin_versions")?.value.clone();
-        let elements = match node {
-            Node::List(elements, _) => elements,
-            other => {
-                let message = "`required_plugin_versions` takes a list".to_owned();
-                self.error(Code::Shape, first_line(other.span()), message);
-                return None;
-            }
-        };
-        let mut requirements = Vec::with_capacity(elements.len());
-        for element in &elements {
-            let Node::Map(entries, _) = element else {
-                let message = "a plugin has `name` and `version`".to_owned();
-                self.error(Code::Shape, first_line(element.span()), message);
-                continue;
-            };
-            let mut choice: Vec<Plugin> = self.plugin(entries).into_iter().collect();
-            let alternatives = entries.iter().find(|e| e.key.text == "alternatives");
-            match alternatives.map(|entry| &entry.value) {
-                Some(Node::List(others, _)) => {
-                    for other in others {
-                        match other {
-                            Node::Map(entries, _) => choice.extend(self.plugin(entries)),
-                            other => {
-                                let message = "a plugin has `name` and `version`".to_owned();
-                                self.error(Code::Shape, first_line(other.span()), message);
-                            }
-                        }
-                    }
-                }
-                None => {}
-                Some(Node::Null(span)) => self.refused_nothing("alternatives", *span),
-                Some(other) => {
-                    let message = "`alternatives` takes a list".to_owned();
-                    self.error(Code::Shape, first_line(other.span()), message);
-                }
-            }
-            for (index, plugin) in choice.iter().enumerate() {
-                let earlier = choice[..index]
-                    .iter()
-                    .any(|known| known.name.text == plugin.name.text);
-                if earlier {
-                    let message = format!("the plugin `{}` is named twice", plugin.name.text);
-                    self.error(Code::Invalid, plugin.name.span, message);
-                }
-            }
-            requirements.push(choice);
-        }
-        Some(Item::Plugins(requirements))
-    }
-
-    fn plugin(&mut self, entries: &[Entry]) -> Option<Plugin> {
-        let text = |key: &str| {
-            let entry = entries.iter().find(|entry| entry.key.text == key)?;
-            match &entry.value {
-                Node::Scalar(text) => Some(text.clone()),
-                _ => None,
-            }
-        };
-        if let (Some(name), Some(version)) = (text("name"), text("version")) {
-            return Some(Plugin { name, version });
-        }
-        let span = entries
-            .first()
-            .map_or(self.raw.span, |entry| entry.key.span);
-        self.error(
-            Code::Shape,
-            span,
-            "a plugin has `name` and `version`".to_owned(),
-        );
-        None
     }
 }
 

@@ -114,6 +114,7 @@ mod program;
 mod property_tests;
 #[cfg(any(test, feature = "fuzzing"))]
 mod reference;
+mod remarks;
 mod requirements;
 mod ruleset;
 mod sieve;

@@ -1,8 +1,9 @@
 //! Versions of the engine and of plugins that files of Falco's need.
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Entry, Node};
 use crate::falco::ENGINE_VERSION;
-use crate::items::Plugin;
+use crate::items::{Form, Item, Plugin, first_line};
 use crate::source::MappedText;
 
 type Version = (u32, u32, u32);
@@ -81,6 +82,86 @@ pub(crate) fn plugin(choice: &[Plugin], there: &[(String, String)]) -> Option<Di
         plugin.version.span,
         message,
     ))
+}
+
+impl Form<'_, '_> {
+    pub(crate) fn engine(&mut self) -> Option<Item> {
+        self.required("required_engine_version").map(Item::Engine)
+    }
+
+    pub(crate) fn plugins(&mut self) -> Option<Item> {
+        let node = self.entry("required_plugin_versions")?.value.clone();
+        let elements = match node {
+            Node::List(elements, _) => elements,
+            other => {
+                let message = "`required_plugin_versions` takes a list".to_owned();
+                self.error(Code::Shape, first_line(other.span()), message);
+                return None;
+            }
+        };
+        let mut requirements = Vec::with_capacity(elements.len());
+        for element in &elements {
+            let Node::Map(entries, _) = element else {
+                let message = "a plugin has `name` and `version`".to_owned();
+                self.error(Code::Shape, first_line(element.span()), message);
+                continue;
+            };
+            let mut choice: Vec<Plugin> = self.plugin(entries).into_iter().collect();
+            let alternatives = entries.iter().find(|e| e.key.text == "alternatives");
+            match alternatives.map(|entry| &entry.value) {
+                Some(Node::List(others, _)) => {
+                    for other in others {
+                        match other {
+                            Node::Map(entries, _) => choice.extend(self.plugin(entries)),
+                            other => {
+                                let message = "a plugin has `name` and `version`".to_owned();
+                                self.error(Code::Shape, first_line(other.span()), message);
+                            }
+                        }
+                    }
+                }
+                None => {}
+                Some(Node::Null(span)) => self.refused_nothing("alternatives", *span),
+                Some(other) => {
+                    let message = "`alternatives` takes a list".to_owned();
+                    self.error(Code::Shape, first_line(other.span()), message);
+                }
+            }
+            for (index, plugin) in choice.iter().enumerate() {
+                let earlier = choice[..index]
+                    .iter()
+                    .any(|known| known.name.text == plugin.name.text);
+                if earlier {
+                    let message = format!("the plugin `{}` is named twice", plugin.name.text);
+                    self.error(Code::Invalid, plugin.name.span, message);
+                }
+            }
+            requirements.push(choice);
+        }
+        Some(Item::Plugins(requirements))
+    }
+
+    fn plugin(&mut self, entries: &[Entry]) -> Option<Plugin> {
+        let text = |key: &str| {
+            let entry = entries.iter().find(|entry| entry.key.text == key)?;
+            match &entry.value {
+                Node::Scalar(text) => Some(text.clone()),
+                _ => None,
+            }
+        };
+        if let (Some(name), Some(version)) = (text("name"), text("version")) {
+            return Some(Plugin { name, version });
+        }
+        let span = entries
+            .first()
+            .map_or(self.raw.span, |entry| entry.key.span);
+        self.error(
+            Code::Shape,
+            span,
+            "a plugin has `name` and `version`".to_owned(),
+        );
+        None
+    }
 }
 
 #[cfg(test)]

@@ -361,9 +361,10 @@ impl Parser<'_, '_> {
                 let problem = Diagnostic::warning(Code::ForeignField, place, message);
                 // Falco knows no fields of plugins that are not loaded.
                 let is_audit = trimmed.starts_with("ka.") || trimmed.starts_with("jevt.");
-                self.problems.push(match is_audit {
-                    true => problem.falco(FalcoCode::CompileOutput),
-                    false => problem,
+                self.problems.push(if is_audit {
+                    problem.falco(FalcoCode::CompileOutput)
+                } else {
+                    problem
                 });
                 self.parts.push(Part::Missing);
                 trimmed.len()
