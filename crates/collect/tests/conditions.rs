@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::events::{data, each_event};
+use common::events::{data, each_event, matches};
 use sysflow_collect::EventView;
 use sysflow_policy::{Condition, Dialect, Evaluator};
 
@@ -69,12 +69,4 @@ fn fields_with_several_values_match_as_in_falco() {
         );
         assert_eq!(matched, *expected, "{condition} on {capture}");
     }
-}
-
-fn matches<'a>(
-    evaluator: &mut Evaluator,
-    condition: &Condition<EventView<'a>>,
-    view: &EventView<'a>,
-) -> bool {
-    evaluator.condition(condition, view)
 }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use bstr::ByteSlice as _;
-use common::events::{data, each_event};
+use common::events::{data, each_event, matches};
 use serde_json::Value as Json;
 use sysflow_collect::EventView;
 use sysflow_field::{Shown, Type, Unresolved, Value, View};
@@ -352,12 +352,4 @@ fn conditions_match_as_in_falco() {
         !CONDITIONS.iter().any(|(known, _)| known == condition)
     });
     assert!(different.is_empty(), "{}", different.len());
-}
-
-fn matches<'a>(
-    evaluator: &mut Evaluator,
-    condition: &Condition<EventView<'a>>,
-    view: &EventView<'a>,
-) -> bool {
-    evaluator.condition(condition, view)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sysflow_collect::source::scap::ScapSource;
 use sysflow_collect::{Collector, Config, EventView, EventsOnly};
+use sysflow_policy::{Condition, Evaluator};
 use sysflow_scap::Capture;
 
 /// The folder of data that are not part of this repository.
@@ -26,4 +27,13 @@ pub fn each_event(capture: &Path, see: impl FnMut(&EventView<'_>)) {
         source.translate(&item, &mut collector);
     }
     collector.finish();
+}
+
+/// Whether a condition is true of an event: both have one catalogue, whatever the view borrows.
+pub fn matches<'a>(
+    evaluator: &mut Evaluator,
+    condition: &Condition<EventView<'a>>,
+    view: &EventView<'a>,
+) -> bool {
+    evaluator.condition(condition, view)
 }
